@@ -1,0 +1,1 @@
+"""The commands: what a person types, from flags to exit codes."""

@@ -1,0 +1,1 @@
+"""What the operator asked for: files read, checked and turned into frozen values."""

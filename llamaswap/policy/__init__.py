@@ -1,0 +1,1 @@
+"""What should happen: pure functions and values, without clocks, tasks or I/O."""

@@ -1,0 +1,1 @@
+"""One model server process: started, watched and ended with its whole tree."""
