@@ -1,0 +1,230 @@
+"""Runs one model server: start, wait until healthy, pump its output, end.
+
+Knows no HTTP (it is given `HealthCheck`) and no model. The invariant: when
+`run_upstream` is left, in whatever way, nothing of the process group lives, or
+`on_stuck` has said that something does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import trio
+from attrs import define, field, frozen
+
+from llamaswap.errors import StartError
+from llamaswap.upstream.ending import KILL_WITHIN, ask_to_end, describe, reason, sweep
+from llamaswap.upstream.ports import ensure_free
+from llamaswap.upstream.readiness import HealthCheck as HealthCheck  # noqa: PLC0414 - public here
+from llamaswap.upstream.readiness import Nudge, Verdict, wait_ready
+from llamaswap.upstream.spawn import Tree, environment_with, spawn
+
+PIPE_GRACE = 0.25
+"""Seconds to keep reading output after the group is gone. The pipe's buffer (64 KiB)
+is read in a millisecond and then ends, unless a descendant that left the group holds
+it; the exit must not be reported late because of that one."""
+
+TAIL_LINES = 20
+TAIL_BYTES = 2048
+"""What an error quotes of the output: a screenful, and no more than an error page can
+show."""
+
+
+_stuck: list[tuple[UpstreamSpec, Tree]] = []
+"""What survived SIGKILL, until `wait_gone` has seen its end."""
+
+
+@frozen
+class UpstreamSpec:
+    """What it takes to run one model server."""
+
+    argv: tuple[str, ...]
+    """The program and its arguments; no shell."""
+
+    env: tuple[str, ...] = ()
+    """``NAME=value`` on top of our own environment; the last one wins."""
+
+    stop_argv: tuple[str, ...] = ()
+    """The command that asks it to end, ``${PID}`` in an argument standing for its pid;
+    empty: SIGTERM to its group."""
+
+    address: tuple[str, int] | None = None
+    """Loopback host and port that must be free before the start; ``None``: not looked at."""
+
+    ready_within: float = 120.0
+    """Seconds from the start to the first good health check."""
+
+    stop_within: float = 10.0
+    """Seconds between asking it to end and killing it."""
+
+
+async def run_upstream(
+    spec: UpstreamSpec,
+    is_healthy: HealthCheck | None,
+    on_output: Callable[[bytes], object],
+    *,
+    on_ready: Callable[[int], object],
+    on_stuck: Callable[[str], object],
+) -> str:
+    """Run the process until it exits or this task is cancelled.
+
+    Args:
+      spec: what to run.
+      is_healthy: asked until it says yes, never again after that; ``None``: the
+        process counts as ready once it is started.
+      on_output: is handed what the process prints, as it comes, and notes of ours
+        about its stop command. It must not raise and must not wait.
+      on_ready: is told the process id after the first good health check.
+      on_stuck: is told once, in a sentence, when the process or one of its group
+        lives on `KILL_WITHIN` seconds after SIGKILL.
+
+    Returns:
+      How it ended by itself after it was ready, like ``exited with status 3``.
+
+    Raises:
+      StartError: it could not be started, exited before it was ready, or was not
+        ready in time. One plain exception; the text ends with the last output.
+
+    Cancellation:
+      Ends the whole group before ``Cancelled`` leaves this function: "cancelled"
+      means "gone". The exception is what `on_stuck` was told of: that is waited
+      for without a shield. Whoever has cancelled goes on waiting with `wait_gone`.
+    """
+    environment = environment_with(spec.env)
+    began = trio.current_time()
+    tree = await _start(spec, environment)
+    output = _Output(on_output)
+    verdict, status = Verdict.EXITED, None
+    async with trio.open_nursery() as nursery:
+        # A server may write while it ends, so the pump outlives the cancellation;
+        # its deadline comes in the `finally` below.
+        pumping = trio.CancelScope(shield=True)
+        nursery.start_soon(output.pump, tree.output, pumping)
+        try:
+            verdict = await _serve(tree, spec, is_healthy, output.nudge, began, on_ready)
+        finally:
+            grace = spec.stop_within
+            with trio.move_on_after(grace + KILL_WITHIN, shield=True) as limit:
+                await ask_to_end(tree, spec.stop_argv, environment, output.note, grace=grace)
+                limit.deadline = trio.current_time() + KILL_WITHIN
+                status = await sweep(tree)
+            pumping.deadline = trio.current_time() + PIPE_GRACE
+            if not tree.is_reaped:
+                _stuck.append((spec, tree))
+                on_stuck(_complaint(tree))
+    if not tree.is_reaped:
+        status = await sweep(tree)
+        _stuck.remove((spec, tree))
+
+    if verdict is Verdict.READY:
+        return describe(status)
+    if verdict is Verdict.EXITED:
+        raise StartError(f"{describe(status)} before it was ready{output.tail.quote()}")
+    late = f"was still not healthy after {spec.ready_within:g} s"
+    raise StartError(f"{late}{output.tail.quote()}")
+
+
+async def wait_gone(spec: UpstreamSpec) -> None:
+    """Return when nothing lives of the run of ``spec`` that was just cancelled.
+
+    That is at once, unless `on_stuck` was called: then its place must stay
+    occupied until this returns. (A cancelled function cannot wait unshielded, and
+    to wait shielded for a driver that hangs would keep the program from leaving.)
+
+    Args:
+      spec: the same object that `run_upstream` was given.
+    """
+    for tree in [tree for kept, tree in _stuck if kept is spec and not tree.is_reaped]:
+        await sweep(tree)
+    _stuck[:] = [(kept, tree) for kept, tree in _stuck if not tree.is_reaped]
+
+
+async def _start(spec: UpstreamSpec, environment: Mapping[str, str]) -> Tree:
+    if not spec.argv:
+        raise StartError("the command is empty")
+    if spec.address is not None:
+        await ensure_free(spec.address)
+    try:
+        return await spawn(spec.argv, environment)
+    except (OSError, ValueError) as exc:
+        raise StartError(f"cannot run {spec.argv[0]}: {reason(exc)}") from exc
+
+
+async def _serve(
+    tree: Tree,
+    spec: UpstreamSpec,
+    is_healthy: HealthCheck | None,
+    nudge: Nudge,
+    began: float,
+    on_ready: Callable[[int], object],
+) -> Verdict:
+    """Return when the leader has exited, or has not become ready in time."""
+    verdict = Verdict.READY
+    if is_healthy is not None:
+        within = spec.ready_within
+        verdict = await wait_ready(is_healthy, nudge, tree.wait_exit, began=began, within=within)
+    if verdict is Verdict.READY:
+        on_ready(tree.pid)
+        await tree.wait_exit()
+    return verdict
+
+
+def _complaint(tree: Tree) -> str:
+    living = tree.living() or 1
+    those = "process" if living == 1 else "processes"
+    return (
+        f"{living} {those} of group {tree.pid} did not end within {KILL_WITHIN:g} s of SIGKILL; "
+        "a driver may hang"
+    )
+
+
+@define
+class Tail:
+    """The last lines of an output, for an error to quote."""
+
+    _kept: bytearray = field(factory=bytearray, init=False)
+
+    def feed(self, chunk: bytes) -> None:
+        """Take in what was printed."""
+        self._kept += chunk[-TAIL_BYTES - 1 :]
+        # One byte more than is shown tells whether the first line is whole.
+        del self._kept[: -TAIL_BYTES - 1]
+
+    def lines(self) -> list[str]:
+        """Return the last whole lines, oldest first, empty ones left out."""
+        text = self._kept[-TAIL_BYTES:].decode(errors="replace")
+        lines = text.splitlines()
+        if len(self._kept) > TAIL_BYTES and self._kept[0] not in b"\r\n" and len(lines) > 1:
+            del lines[0]
+        return [line for line in lines if line.strip()][-TAIL_LINES:]
+
+    def quote(self) -> str:
+        """Return them as the end of a sentence."""
+        lines = self.lines()
+        return "; its last output:\n" + "\n".join(lines) if lines else "; it printed nothing"
+
+
+@define(eq=False)
+class _Output:
+    """Where the output of one run goes: to the observer, the tail and the probes."""
+
+    _on_output: Callable[[bytes], object]
+    tail: Tail = field(factory=Tail, init=False)
+    nudge: Nudge = field(factory=Nudge, init=False)
+
+    async def pump(self, source: trio.abc.ReceiveStream | None, scope: trio.CancelScope) -> None:
+        """Read until the last holder of the pipe has closed it, or the scope ends."""
+        assert source is not None, "spawned with a pipe"
+        with scope:
+            async with source:
+                async for chunk in source:
+                    self._hear(bytes(chunk))
+
+    def _hear(self, chunk: bytes) -> None:
+        self.tail.feed(chunk)
+        self.nudge.give()
+        self._on_output(chunk)
+
+    def note(self, sentence: str) -> None:
+        """Write a sentence of ours between the lines of the server."""
+        self._on_output(f"[llama-swap] {sentence}\n".encode())

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+import pytest
+from attrs import evolve
+
+from llamaswap.upstream.ending import describe
+from tests.upstream.runs import fake, python, running, stopped_by
+
+if sys.platform == "win32":
+    pytest.skip("signals and groups are those of POSIX", allow_module_level=True)
+assert sys.platform != "win32"  # for the type checkers
+
+TERM = "import os, sys; os.kill(int(sys.argv[1]), 15)"
+HANG = "import time; time.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (0, "exited with status 0"),
+        (255, "exited with status 255"),
+        (-signal.SIGSEGV, "was ended by SIGSEGV"),
+        (-40, "was ended by signal 40"),
+        (None, "ended with an unknown status"),
+    ],
+)
+def test_the_end_in_words(status: int | None, sentence: str) -> None:
+    assert describe(status) == sentence
+
+
+async def test_the_stop_command_asks_instead_of_a_signal() -> None:
+    async with running(stopped_by(fake("--slow-sigterm", "0.05"), TERM)) as run:
+        await run.prints("up ready")
+
+    assert run.text.endswith("ending\nended\n")
+    assert "llama-swap" not in run.text
+
+
+async def test_the_stop_command_has_the_environment_of_the_model() -> None:
+    code = f"import os; assert os.environ['NAME'] == 'x'; {TERM}"
+    spec = evolve(stopped_by(fake(), code), env=("NAME=x",))
+    async with running(spec) as run:
+        await run.prints("up ready")
+
+    assert "llama-swap" not in run.text
+
+
+async def test_a_stop_command_that_fails_is_told_and_a_signal_sent() -> None:
+    async with running(stopped_by(fake("--slow-sigterm", "0"), "raise SystemExit(2)")) as run:
+        await run.prints("up ready")
+
+    note = "[llama-swap] the stop command exited with status 2, asking by signal\n"
+    assert run.text.endswith(note + "ending\nended\n")
+
+
+async def test_a_stop_command_that_does_not_exist_is_told_and_a_signal_sent() -> None:
+    spec = evolve(fake("--slow-sigterm", "0"), stop_argv=("no-such-stop", "${PID}"))
+    async with running(spec) as run:
+        await run.prints("up ready")
+
+    note = (
+        "[llama-swap] the stop command could not be started, asking by signal: "
+        "no-such-stop: No such file or directory\n"
+    )
+    assert run.text.endswith(note + "ending\nended\n")
+
+
+async def test_a_stop_command_that_hangs_is_killed_with_the_model_after_the_grace() -> None:
+    spec = evolve(stopped_by(fake(), HANG), stop_within=0.2)
+    async with running(spec) as run:
+        await run.prints("up ready")
+        began = time.monotonic()
+
+    assert 0.2 <= time.monotonic() - began < 2
+    assert run.text.endswith("[llama-swap] the stop command took too long and is killed\n")
+
+
+async def test_a_stop_command_may_clean_up_after_the_model_has_ended() -> None:
+    code = f"{TERM}; import time; time.sleep(0.2); open(sys.argv[2], 'w').close()"
+    async with running(stopped_by(fake(), code)) as run:
+        await run.prints("up ready")
+        began = time.monotonic()
+
+    assert time.monotonic() - began >= 0.2
+
+
+async def test_the_stop_command_is_not_run_for_a_model_that_has_exited() -> None:
+    async with running(stopped_by(python("pass"), "raise SystemExit(2)")) as run:
+        await run.until(lambda: run.outcome is not None)
+
+    assert run.text == ""
