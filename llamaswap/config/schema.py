@@ -31,10 +31,12 @@ class ModelConfig:
     """``proxy``: base URL of the server that ``cmd`` starts."""
 
     cmd_stop: str = ""
-    """``cmdStop``: run to stop the model; ``${PID}`` is filled in then. Empty: SIGTERM."""
+    """``cmdStop``: run to stop the model; ``${PID}`` is filled in then. Empty: SIGTERM.
+    On Windows there is no default either (the reference's is ``taskkill``): the job
+    object that holds the process tree ends it without a command."""
 
     check_endpoint: str = "/health"
-    """``checkEndpoint``: path that answers 200 when the model is ready; ``none`` skips the check."""
+    """``checkEndpoint``: path that answers 200 when the model is ready; ``none``: no check."""
 
     env: tuple[str, ...] = ()
     """``env``: ``NAME=value`` entries added to our own environment; the last one wins."""

@@ -1,0 +1,106 @@
+"""The flags of the reference, parsed as the reference parses them.
+
+One or two dashes, ``-name value`` or ``-name=value``; a switch takes a value
+only with ``=``. The first word that is no flag ends the flags; unlike the
+reference we say so when something behind it is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from attrs import define, field
+
+USAGE = """\
+Usage: llama-swap [flags]            serve
+       llama-swap demo [flags]       see two real models swap (llama-swap demo -h)
+
+  -config string
+        path of a YAML configuration file
+  -config-dir string
+        directory whose *.yml and *.yaml files are merged on top
+  -listen string
+        host:port to listen on (default ":8080", or ":8443" with TLS)
+  -tls-cert-file string
+        PEM certificate (chain)
+  -tls-key-file string
+        PEM private key
+  -version
+        print the version and leave
+  -watch-config
+        reload when the configuration changes
+"""
+
+Name = Literal["config", "config-dir", "listen", "tls-cert-file", "tls-key-file"]
+
+_TEXTS = frozenset({"config", "config-dir", "listen", "tls-cert-file", "tls-key-file"})
+_SWITCHES = frozenset({"version", "watch-config"})
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+
+
+class UsageError(Exception):
+    """The command line cannot be understood; the program leaves with status 2."""
+
+
+@define
+class Flags:
+    """What was asked for on the command line."""
+
+    texts: dict[str, str] = field(factory=dict[str, str])
+    switches: dict[str, bool] = field(factory=dict[str, bool])
+    help: bool = False
+    ignored: tuple[str, ...] = ()
+    """The first word that is no flag, and everything behind it."""
+
+    def text(self, name: Name) -> str:
+        """Return the value of a flag; empty if it was not given."""
+        return self.texts.get(name, "")
+
+    def switch(self, name: Literal["version", "watch-config"]) -> bool:
+        """Tell whether a switch is on."""
+        return self.switches.get(name, False)
+
+
+def parse_flags(arguments: Sequence[str]) -> Flags:
+    """Parse the command line behind the program's name.
+
+    Raises:
+      UsageError: an unknown flag, or a missing or malformed value.
+    """
+    flags = Flags()
+    rest = list(arguments)
+    while rest:
+        if rest[0] in {"-", ""} or not rest[0].startswith("-"):
+            flags.ignored = tuple(rest)
+            break
+        word = rest.pop(0)
+        if word == "--":
+            flags.ignored = tuple(rest)
+            break
+        _take(flags, word, rest)
+    return flags
+
+
+def _take(flags: Flags, word: str, rest: list[str]) -> None:
+    """Note one flag; a value that stands apart is taken from ``rest``."""
+    name, equals, value = word.removeprefix("-").removeprefix("-").partition("=")
+    if name in {"h", "help"}:
+        flags.help = True
+    elif name in _SWITCHES:
+        flags.switches[name] = _truth(word, value) if equals else True
+    elif name in _TEXTS:
+        if not equals:
+            if not rest:
+                raise UsageError(f"flag needs an argument: -{name}")
+            value = rest.pop(0)
+        flags.texts[name] = value
+    else:
+        raise UsageError(f"flag provided but not defined: -{name}")
+
+
+def _truth(word: str, value: str) -> bool:
+    if value in _TRUE | _FALSE:
+        return value in _TRUE
+    raise UsageError(f"invalid boolean value in {word!r}: expected true or false")

@@ -1,0 +1,153 @@
+"""Serving: configuration, signals, exit codes.
+
+SIGHUP reloads; SIGINT or SIGTERM leaves in order (requests, models, log); the
+second one kills every process group that we started and leaves at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+
+import trio
+from attrs import define, field
+
+from llamaswap._version import VERSION
+from llamaswap.cli.console import Console
+from llamaswap.cli.flags import Flags
+from llamaswap.config.load import load_config
+from llamaswap.config.schema import Config
+from llamaswap.errors import ConfigError, SwapError
+from llamaswap.observe.logs import ROOT_LOGGER, run_log_keeping
+from llamaswap.service import SwapRouter, open_layer, open_swap_router, refuse_unsupported
+from llamaswap.upstream.spawn import kill_all
+
+logger = logging.getLogger("llamaswap.cli")
+
+DEFAULT_LISTEN = ":8080"
+
+_LEAVE = {signal.SIGINT, signal.SIGTERM}
+_RELOAD = {signal.SIGHUP} if sys.platform != "win32" else set[signal.Signals]()
+
+_NOT_BUILT = ("config-dir", "tls-cert-file", "tls-key-file")
+
+
+def serve(flags: Flags) -> int:
+    """Serve until a signal comes; return the exit status."""
+    try:
+        path = _config_path(flags)
+        config = load_config(path)
+        refuse_unsupported(config)
+        listen = flags.text("listen") or DEFAULT_LISTEN
+        trio.run(run_until_signal, path, config, listen)
+    except SwapError as exc:
+        print(f"llama-swap: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _config_path(flags: Flags) -> Path:
+    for name in _NOT_BUILT:
+        if name in flags.texts:
+            raise SwapError(f"-{name} is not supported yet; leave it out")
+    if flags.switch("watch-config"):
+        raise SwapError("-watch-config is not supported yet; send SIGHUP to reload")
+    if not flags.text("config"):
+        raise SwapError("no configuration: say which file to use with -config FILE")
+    return Path(flags.text("config"))
+
+
+async def run_until_signal(path: Path, config: Config, listen: str) -> None:
+    """Serve ``config`` until SIGINT or SIGTERM; reload ``path`` at SIGHUP.
+
+    Raises:
+      ListenError: the address is taken or not ours.
+    """
+    logging.getLogger(ROOT_LOGGER).setLevel(logging.INFO)
+    console = Console()
+    async with (
+        open_layer(console.run, grace=2),
+        open_layer(partial(run_log_keeping, console.say), grace=1),
+        open_layer(partial(run_signals, console), grace=0) as orders,
+        open_swap_router(config, listen=listen) as swap,
+        open_layer(partial(run_reloads, path, swap, orders), grace=0),
+    ):
+        announce(swap.urls)
+        await orders.leave.wait()
+        logger.info("leaving: finishing open requests; a second signal kills at once")
+
+
+@define(eq=False)
+class Orders:
+    """What signals ask for."""
+
+    leave: trio.Event = field(factory=trio.Event, init=False)
+    _reload: trio.Event = field(factory=trio.Event, init=False)
+
+    def reload(self) -> None:
+        """Ask for a reload; those asked for during one lead to exactly one more."""
+        self._reload.set()
+
+    async def next_reload(self) -> None:
+        """Wait until a reload is wanted."""
+        await self._reload.wait()
+        self._reload = trio.Event()
+
+
+async def run_signals(
+    console: Console,
+    _leaving: trio.Event,
+    *,
+    task_status: trio.TaskStatus[Orders] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Turn signals into orders until cancelled; the second one to leave never returns."""
+    orders = Orders()
+    with trio.open_signal_receiver(*_LEAVE, *_RELOAD) as signals:
+        task_status.started(orders)
+        async for number in signals:
+            if number in _RELOAD:
+                orders.reload()
+            elif not orders.leave.is_set():
+                orders.leave.set()
+            else:
+                # Not through the tree, whose shields would hold us up.
+                logger.warning("second signal: killing every model and leaving at once")
+                kill_all()
+                console.flush()
+                os._exit(1)
+
+
+async def run_reloads(
+    path: Path,
+    swap: SwapRouter,
+    orders: Orders,
+    _leaving: trio.Event,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Reload ``path`` whenever that is ordered, until cancelled; a fault changes nothing."""
+    task_status.started()
+    while True:
+        await orders.next_reload()
+        try:
+            config = await trio.to_thread.run_sync(load_config, path, abandon_on_cancel=True)
+            await swap.reload(config)
+        except ConfigError as exc:
+            logger.warning("reload: the old configuration stays, because of: %s", exc)
+
+
+def announce(urls: tuple[str, ...]) -> None:
+    """Say where we listen, and warn where that is everywhere."""
+    for url in urls:
+        logger.info("llama-swap %s listens on %s", VERSION, url)
+        host, _, port = url.partition("://")[2].rpartition(":")
+        if host == "localhost":
+            logger.info(
+                "every machine that can reach this one may use it; "
+                "-listen 127.0.0.1:%s restricts it to this machine",
+                port,
+            )

@@ -1,0 +1,121 @@
+"""What a plain value becomes in a field of text, of a number, or of a switch.
+
+Pure. One function per row of the dialect's table. They refuse rather than
+guess: a list never becomes the text of a list, a quoted number no number.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+from llamaswap.config.document import Plain, Timestamp
+
+_YES = frozenset({"y", "Y", "yes", "Yes", "YES", "on", "On", "ON"})
+_NO = frozenset({"n", "N", "no", "No", "NO", "off", "Off", "OFF"})
+
+_SHOWN = 60
+"""Characters of a wrong text that are repeated in a fault."""
+
+
+def to_text(value: Plain) -> str:
+    """Turn any single value into the text of a text field.
+
+    Raises:
+        ValueError: it is a list or a mapping, or nothing.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: ".inf", -math.inf: "-.inf"}.get(value, ".nan")
+    if value is None or isinstance(value, list | dict):
+        raise ValueError(f"expected text, found {describe(value)}")
+    return macro_text(value)
+
+
+def macro_text(value: str | float | bool | Timestamp) -> str:  # noqa: FBT001 - a value, no switch
+    """Turn a single value into the text that stands for it inside other text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return float_text(value)
+    return value.text if isinstance(value, Timestamp) else str(value)
+
+
+def to_integer(value: Plain) -> int:
+    """Turn a number into a whole one, toward zero.
+
+    Raises:
+        ValueError: it is no number, or one beyond 64 bits.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        hint = "; remove the quotes" if isinstance(value, str) and _looks_whole(value) else ""
+        raise ValueError(f"expected a whole number, found {describe(value)}{hint}")  # noqa: TRY004 - one class for all faults
+    if not math.isfinite(value) or not -(2**63) <= math.trunc(value) < 2**63:
+        raise ValueError(f"expected a whole number of at most 64 bits, found {describe(value)}")
+    return math.trunc(value)
+
+
+def to_flag(value: Plain) -> bool:
+    """Turn true and false, and the old words for them, into a switch.
+
+    Raises:
+        ValueError: it is something else, a quoted ``"true"`` included.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in _YES | _NO:
+        return value in _YES
+    hint = "; remove the quotes" if value in ("true", "false") else ""
+    raise ValueError(f"expected true or false, found {describe(value)}{hint}")
+
+
+def to_section(value: Plain) -> dict[str, Plain]:
+    """Return a mapping as it is, and an empty one for nothing at all.
+
+    Raises:
+        ValueError: it is a list or a single value.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a mapping of keys, found {describe(value)}")  # noqa: TRY004 - one class for all faults
+    return value
+
+
+def float_text(value: float) -> str:
+    """Write a float as the reference does: the shortest digits that read back the same.
+
+    Below 1e-4 and from 1e6 on with an exponent of at least two digits, and never
+    with a trailing ``.0``.
+    """
+    if not math.isfinite(value):
+        return {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN")
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    # `as_tuple` gives letters in place of the exponent of infinities alone.
+    power = len(digits) - 1 + int(exponent)
+    if value and not -4 <= power < 6:  # noqa: PLR2004 - see the docstring
+        head, tail = str(digits[0]), "".join(map(str, digits[1:]))
+        text = f"{head}{'.' if tail else ''}{tail}e{power:+03}"
+        return f"-{text}" if sign else text
+    return f"{value:.{max(0, -int(exponent))}f}"
+
+
+def describe(value: Plain) -> str:
+    """Name a value for a fault, shortly."""
+    match value:
+        case None:
+            return "nothing"
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+        case Timestamp():
+            return f"the date {value.text}"
+        case str():
+            shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
+            return f"the text {shown!r}"
+        case _:
+            return macro_text(value)
+
+
+def _looks_whole(text: str) -> bool:
+    return text.removeprefix("-").isdecimal() and text.isascii()

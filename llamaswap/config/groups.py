@@ -1,0 +1,135 @@
+"""Which groups are in force, and whether their members exist.
+
+Pure. There are two spellings of the same section, and a switch between groups
+and a matrix; nothing after this knows of either. Aliases become the models
+they mean: the reference makes a second, useless entry of them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+
+from attrs import define, evolve, field, frozen
+
+from llamaswap.config.conversions import describe
+from llamaswap.config.document import KeyPath, Plain, Report, path_text
+from llamaswap.config.expansion import section_at
+from llamaswap.config.schema import ModelConfig
+from llamaswap.config.structure import kept_places, structure
+from llamaswap.policy.eviction import DEFAULT_GROUP, GroupRule
+from llamaswap.policy.messages import ModelId
+
+_ROUTER: KeyPath = ("routing", "router")
+_SETTINGS: KeyPath = (*_ROUTER, "settings")
+
+
+@frozen
+class Routing:
+    """The section that says which models may run together."""
+
+    path: KeyPath
+    """Where it stands."""
+
+    groups: Mapping[str, Plain] = field(factory=dict[str, Plain])
+    unbuilt: tuple[str, ...] = ()
+    """Key paths in it that have no behaviour yet."""
+
+
+def find_routing(document: Mapping[str, Plain], report: Report) -> Routing:
+    """Return the section in force; contradictions go to ``report``."""
+    old = section_at(document.get("groups"), ("groups",), report)
+    matrix = document.get("matrix")
+    routing = section_at(document.get("routing"), ("routing",), report)
+    router = section_at(routing.get("router"), _ROUTER, report)
+    settings = section_at(router.get("settings"), _SETTINGS, report)
+    if not old and matrix is None:
+        return _new_style(router, settings, report)
+    here = "groups" if old else "matrix"
+    if old and matrix is not None:
+        report.fault(("matrix",), "you cannot use both groups and matrix; remove one of them")
+    if router.get("use") or _is_set(settings):
+        report.fault(
+            (here,),
+            f"{here} and routing.router are used both, which are two styles of the same; "
+            f"migrate {here} to routing.router.settings.{here}",
+        )
+    return Routing(("groups",), old)
+
+
+def build_groups(
+    routing: Routing, models: Mapping[ModelId, ModelConfig], report: Report
+) -> tuple[GroupRule, ...]:
+    """Return the rules of all groups, in the order of the file, members resolved."""
+    ids = {alias: model for model, config in models.items() for alias in config.aliases}
+    # An id that is somebody's alias too means the model of that id.
+    members = _Members(ids | {str(model): model for model in models}, report)
+    rules: list[GroupRule] = []
+    for name, value in routing.groups.items():
+        path = (*routing.path, name)
+        if name == DEFAULT_GROUP:
+            report.fault(path, f"the group name {name!r} is reserved for models without a group")
+            continue
+        values = section_at(value, path, report)
+        rule = structure(GroupRule, values | {"name": name}, path, report)
+        places = kept_places(values.get("members"), (*path, "members"))
+        found = [
+            members.claim(text, name, place)
+            for text, place in zip(rule.members, places, strict=False)
+        ]
+        rules.append(evolve(rule, members=tuple(model for model in found if model is not None)))
+    return tuple(rules)
+
+
+@define
+class _Members:
+    """Which group each model belongs to."""
+
+    ids: Mapping[str, ModelId]
+    report: Report
+    _owners: dict[ModelId, str] = field(factory=dict[ModelId, str], init=False)
+
+    def claim(self, text: str, group: str, place: KeyPath) -> ModelId | None:
+        """Return the model that ``text`` means, which ``group`` claims; ``None``: there is none."""
+        model = self.ids.get(text)
+        if model is None:
+            near = difflib.get_close_matches(text, self.ids, n=1)
+            hint = f", did you mean {near[0]!r}?" if near else ""
+            self.report.fault(place, f"unknown model {text!r}{hint}")
+            return None
+        owner = self._owners.get(model)
+        if owner == group:
+            self.report.fault(place, f"duplicate member {model!r} in the group {group!r}")
+        elif owner is not None:
+            self.report.fault(
+                place,
+                f"the model {model!r} is in multiple groups, {owner!r} and {group!r}: "
+                "a model belongs to one",
+            )
+        self._owners[model] = group
+        return model
+
+
+def _new_style(
+    router: Mapping[str, Plain], settings: Mapping[str, Plain], report: Report
+) -> Routing:
+    use = router.get("use")
+    matrix, groups = settings.get("matrix"), settings.get("groups")
+    path = (*_SETTINGS, "groups")
+    if use == "matrix":
+        if matrix is None:
+            report.fault(
+                (*_ROUTER, "use"), "routing.router.settings.matrix is not set, but use asks for it"
+            )
+            return Routing(path)
+        return Routing(path, unbuilt=(path_text((*_SETTINGS, "matrix")),))
+    if use not in (None, "", "group"):
+        message = f"unknown router: expected group or matrix, found {describe(use)}"
+        report.fault((*_ROUTER, "use"), message)
+    elif matrix is not None:
+        report.warn((*_SETTINGS, "matrix"), "the matrix has no effect without use: matrix")
+    return Routing(path, section_at(groups, path, report))
+
+
+def _is_set(settings: Mapping[str, Plain]) -> bool:
+    return settings.get("matrix") is not None or bool(settings.get("groups"))

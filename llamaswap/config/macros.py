@@ -1,0 +1,188 @@
+"""``${NAME}``: what is declared under ``macros``, and where it goes.
+
+Pure. A scope is applied from its last macro to its first, each exactly once: so
+a macro may use those above it, never those below, and nothing can go round in
+circles. Places that hold an unknown name are told, and left as they are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from attrs import field, frozen
+
+from llamaswap.config.conversions import describe, macro_text
+from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.environment import REFERENCE as ENVIRONMENT
+
+MacroValue: TypeAlias = str | int | float | bool
+
+RESERVED = ("PORT", "PID", "MODEL_ID")
+"""Names that get their values here, not in the file."""
+
+MAX_NAME = 63
+"""Bytes of a macro's name."""
+
+MAX_EXPANDED = 1_000_000
+"""Characters of one value: far beyond any command line, and reached in twenty
+lines by macros that each use the one above twice."""
+
+_NAME = re.compile("[a-zA-Z0-9_-]+")
+_LEFT_OVER = re.compile(r"\$\{([a-zA-Z0-9_-]+)\}")
+
+
+@frozen
+class Scope:
+    """The macros that one part of the file may use."""
+
+    macros: Mapping[str, MacroValue] = field(factory=dict[str, MacroValue])
+    """In the order of declaration."""
+
+    broken: frozenset[str] = frozenset()
+    """Declared too, but wrongly, which has been told."""
+
+    def within(self, model: str, own: Scope) -> Scope:
+        """Return the scope of a model's fields: its id, these macros, its ``own``.
+
+        An own macro takes the place of a global one with its name, in order too.
+        """
+        macros: dict[str, MacroValue] = {"MODEL_ID": model, **self.macros, **own.macros}
+        return Scope(macros, self.broken | own.broken)
+
+
+def declare(value: Plain, path: KeyPath, report: Report) -> Scope:
+    """Return the macros that are declared at ``path``; wrong ones go to ``report``."""
+    if value is None:
+        return Scope()
+    if not isinstance(value, dict):
+        message = f"macros must be a mapping of names to values, found {describe(value)}"
+        report.fault(path, message)
+        return Scope()
+    macros: dict[str, MacroValue] = {}
+    broken: set[str] = set()
+    for name, content in value.items():
+        try:
+            macros[name] = _checked(name, content)
+        except ValueError as exc:
+            broken.add(name)
+            report.fault((*path, name), str(exc))
+    return Scope(macros, frozenset(broken))
+
+
+def substitute(value: Plain, scope: Scope, path: KeyPath, report: Report) -> Plain:
+    """Return ``value`` with the macros of ``scope`` filled in, at any depth.
+
+    Keys stay as they are. A text that is one reference and nothing else takes the
+    macro's type.
+    """
+    match value:
+        case str():
+            expanded = expand(value, scope.macros)
+            if expanded is None:
+                report.fault(path, f"the macros unfold to more than {MAX_EXPANDED} characters")
+            return expanded
+        case list():
+            return [
+                substitute(item, scope, (*path, index), report) for index, item in enumerate(value)
+            ]
+        case dict():
+            return {
+                key: substitute(item, scope, (*path, key), report) for key, item in value.items()
+            }
+        case _:
+            return value
+
+
+def expand(text: str, macros: Mapping[str, MacroValue]) -> MacroValue | None:
+    """Return what ``text`` becomes; ``None`` if that is longer than `MAX_EXPANDED`."""
+    for name in reversed(list(macros)):
+        reference, content = f"${{{name}}}", macros[name]
+        if text != reference:
+            uses = text.count(reference)
+            if uses and len(text) + uses * len(macro_text(content)) > MAX_EXPANDED:
+                return None
+            text = text.replace(reference, macro_text(content))
+        elif isinstance(content, str):
+            text = content
+        else:
+            return content
+    return text
+
+
+def left_over(value: Plain, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """List the references that are still in ``value``: where, and what stands in the braces."""
+    match value:
+        case str():
+            for pattern, prefix in ((_LEFT_OVER, ""), (ENVIRONMENT, "env.")):
+                for found in pattern.finditer(value):
+                    yield path, prefix + found[1]
+        case list():
+            for index, item in enumerate(value):
+                yield from left_over(item, (*path, index))
+        case dict():
+            for key, item in value.items():
+                yield from left_over(item, (*path, key))
+        case _:
+            pass
+
+
+def refuse_left_over(
+    value: Plain,
+    scope: Scope,
+    path: KeyPath,
+    report: Report,
+    *,
+    later: frozenset[str] = frozenset(),
+) -> None:
+    """Tell every reference in ``value`` that no macro has filled.
+
+    Args:
+        value: what stands at ``path``, substituted.
+        scope: what it was substituted with; gives the advice.
+        path: where it stands.
+        report: where faults go.
+        later: names that get their values in a later step.
+    """
+    for place, name in left_over(value, path):
+        if name in scope.broken or (name.startswith("env.") and report.is_tainted(place)):
+            report.taint(place)
+        elif name not in later:
+            report.fault(place, f"unknown macro ${{{name}}}{_advice(name, scope)}")
+
+
+def _checked(name: str, content: Plain) -> MacroValue:
+    if len(name.encode()) > MAX_NAME:
+        raise ValueError(f"the macro's name exceeds the maximum length of {MAX_NAME} bytes")
+    if _NAME.fullmatch(name) is None:
+        raise ValueError(
+            f"the macro name {name!r} has invalid characters: letters, digits, _ and - are possible"
+        )
+    if not isinstance(content, str | int | float):
+        raise ValueError(  # noqa: TRY004 - one class for all faults
+            f"the macro {name!r} must be a scalar (text, number, true or false), "
+            f"found {describe(content)}"
+        )
+    if isinstance(content, str) and f"${{{name}}}" in content:
+        raise ValueError(f"the macro {name!r} has a self-reference: it cannot use itself")
+    if name in RESERVED:
+        raise ValueError(f"the macro name {name!r} is reserved: it gets its value by itself")
+    return content
+
+
+def _advice(name: str, scope: Scope) -> str:
+    if name.startswith("env."):
+        return ": environment variables are filled in before macros, none comes out of one"
+    if name in scope.macros:
+        return (
+            ": the macro that uses it stands above it, and a macro can use only those "
+            "above itself; move the declaration up"
+        )
+    if name == "PID":
+        return ": it is known in cmdStop only, when the model is stopped"
+    if name in RESERVED:
+        return ": it is known inside models only"
+    near = difflib.get_close_matches(name, (*scope.macros, *RESERVED), n=1)
+    return f"; did you mean ${{{near[0]}}}?" if near else ""

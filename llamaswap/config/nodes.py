@@ -1,0 +1,236 @@
+"""The document as it is written, and what it says: aliases followed, merges made, words typed.
+
+Knows the YAML dialect but not the YAML library. Every mapping key becomes text;
+a mistake below an alias is told where it is written, not once per use.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from attrs import define, field, frozen
+
+from llamaswap.config import environment, scalars
+from llamaswap.config.document import KeyPath, Place, Plain, Report
+
+MAX_DEPTH = 100
+"""Levels of nesting: ten times what a configuration has, a tenth of Python's own limit."""
+
+MAX_BORROWED = 100_000
+"""Values reached through aliases. A thousand models that share a block of fifty
+keys need half of it; without a limit ten short lines can demand a billion."""
+
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
+
+
+@frozen(eq=False)
+class Scalar:
+    """One word or text, comments and quotes removed."""
+
+    text: str
+    place: Place
+    is_plain: bool = False
+    """It stood without quotes, so its text decides what it is."""
+
+    tag: str | None = None
+
+
+@frozen(eq=False)
+class Items:
+    """A list."""
+
+    items: tuple[Node, ...]
+    place: Place
+
+
+@frozen(eq=False)
+class Table:
+    """Keys and values, in order, twice written ones included."""
+
+    pairs: tuple[tuple[Node, Node], ...]
+    place: Place
+    is_flow: bool = False
+    """It is written in braces."""
+
+
+@frozen(eq=False)
+class Alias:
+    """``*name``, standing for a node further up."""
+
+    target: Node
+    place: Place
+
+
+Node: TypeAlias = Scalar | Items | Table | Alias
+
+
+class _TooMuchError(Exception):
+    """The document unfolds to more than anybody can mean."""
+
+
+def to_plain(root: Node, environ: Mapping[str, str], report: Report) -> Plain:
+    """Return what ``root`` says; mistakes and places go to ``report``."""
+    try:
+        return _Reading(environ, report).value(root, (), borrowed=False)
+    except _TooMuchError as exc:
+        report.fault((), str(exc), root.place)
+        return None
+
+
+@frozen
+class _Entry:
+    """One key of a mapping with what belongs to it."""
+
+    place: Place
+    node: Node
+    borrowed: bool
+
+
+@define
+class _Reading:
+    """One walk through the document."""
+
+    environ: Mapping[str, str]
+    report: Report
+    _budget: int = field(default=MAX_BORROWED, init=False)
+    _merging: int = field(default=0, init=False)
+
+    def value(self, node: Node, path: KeyPath, *, borrowed: bool) -> Plain:
+        """Return what ``node`` says; ``borrowed``: it was reached through an alias."""
+        if len(path) > MAX_DEPTH:
+            raise _TooMuchError(f"lists and mappings are nested more than {MAX_DEPTH} levels deep")
+        if borrowed:
+            self._spend()
+        match node:
+            case Alias():
+                return self.value(node.target, path, borrowed=True)
+            case Scalar():
+                return self._scalar(node, path, borrowed=borrowed)
+            case Items():
+                return self._items(node, path, borrowed=borrowed)
+            case _:
+                return self._mapping(node, path, borrowed=borrowed)
+
+    def _spend(self) -> None:
+        self._budget -= 1
+        if self._budget < 0:
+            raise _TooMuchError(f"the aliases (*name) unfold to more than {MAX_BORROWED} values")
+
+    def _items(self, node: Items, path: KeyPath, *, borrowed: bool) -> Plain:
+        items: list[Plain] = []
+        for index, item in enumerate(node.items):
+            self.report.places[(*path, index)] = item.place
+            items.append(self.value(item, (*path, index), borrowed=borrowed))
+        return items
+
+    def _mapping(self, node: Table, path: KeyPath, *, borrowed: bool) -> Plain:
+        entries = self._entries(node, path, borrowed=borrowed)
+        values: dict[str, Plain] = {}
+        for key, entry in entries.items():
+            self.report.places[(*path, key)] = entry.place
+            if node.is_flow and _holds_macros(path) and _is_blank(entry.node):
+                # ``{A: , B: x}`` has always declared an empty macro A.
+                values[key] = ""
+            else:
+                values[key] = self.value(entry.node, (*path, key), borrowed=entry.borrowed)
+        return values
+
+    def _entries(self, node: Table, path: KeyPath, *, borrowed: bool) -> dict[str, _Entry]:
+        entries: dict[str, _Entry] = {}
+        merged: Node | None = None
+        for key_node, child in node.pairs:
+            key = self._key(key_node, path, borrowed=borrowed)
+            merges = key == "<<" and _is_merge(key_node) and not _holds_macros(path)
+            if key is None:
+                continue
+            if key in entries or (merges and merged):
+                self._repeated(key, key_node.place, (*path, key), borrowed=borrowed)
+            elif merges:
+                merged = child
+            else:
+                entries[key] = _Entry(key_node.place, child, borrowed)
+        if merged is not None:
+            # What is written out wins over what is merged, wherever it stands.
+            entries = self._merged(merged, path, borrowed=borrowed) | entries
+        return entries
+
+    def _merged(self, node: Node, path: KeyPath, *, borrowed: bool) -> dict[str, _Entry]:
+        self._merging += 1
+        if self._merging > MAX_DEPTH:
+            raise _TooMuchError(f"merges (<<) lead to each other more than {MAX_DEPTH} times")
+        entries: dict[str, _Entry] = {}
+        for part, shared in _parts(node, borrowed=borrowed):
+            self._spend()
+            if isinstance(part, Table):
+                entries = self._entries(part, path, borrowed=shared) | entries
+            else:
+                message = "the value of << must be a mapping, or a list of mappings"
+                self._fault((*path, "<<"), message, part.place, borrowed=borrowed)
+        self._merging -= 1
+        return entries
+
+    def _key(self, node: Node, path: KeyPath, *, borrowed: bool) -> str | None:
+        target = node.target if isinstance(node, Alias) else node
+        if isinstance(target, Scalar):
+            return self._text(target, (*path, target.text), borrowed=borrowed)
+        message = "a list or a mapping cannot be a key; quote it if it is meant as text"
+        self._fault(path, message, node.place, borrowed=borrowed)
+        return None
+
+    def _repeated(self, key: str, place: Place, path: KeyPath, *, borrowed: bool) -> None:
+        message = f"the key {key!r} is already defined further up in the same mapping"
+        self._fault(path, message, place, borrowed=borrowed)
+
+    def _scalar(self, node: Scalar, path: KeyPath, *, borrowed: bool) -> Plain:
+        text = self._text(node, path, borrowed=borrowed)
+        try:
+            if node.tag is not None:
+                return scalars.by_tag(node.tag, text)
+        except ValueError as exc:
+            self._fault(path, str(exc), node.place, borrowed=borrowed)
+            return None
+        return scalars.resolve(text) if node.is_plain else text
+
+    def _text(self, node: Scalar, path: KeyPath, *, borrowed: bool) -> str:
+        text, problems = environment.fill(node.text, self.environ)
+        if _UNUSABLE.search(text):
+            text = _UNUSABLE.sub("\ufffd", text)
+            problems += ("the text holds a character that no program can be given",)
+        for problem in problems:
+            self._fault(path, problem, node.place, borrowed=borrowed)
+        return text
+
+    def _fault(self, path: KeyPath, message: str, place: Place, *, borrowed: bool) -> None:
+        if borrowed:
+            self.report.taint(path)
+        else:
+            self.report.fault(path, message, place)
+
+
+def _parts(node: Node, *, borrowed: bool) -> Iterator[tuple[Node, bool]]:
+    """List what a merge key merges, later ones weaker; the flag: reached through an alias."""
+    if isinstance(node, Alias):
+        node, borrowed = node.target, True
+    if not isinstance(node, Items):
+        yield node, borrowed
+        return
+    for item in node.items:
+        if isinstance(item, Alias):
+            yield item.target, True
+        else:
+            yield item, borrowed
+
+
+def _holds_macros(path: KeyPath) -> bool:
+    # There ``<<`` is a name like any other, and a wrong one.
+    return path == ("macros",) or (len(path) == 3 and path[0] == "models" and path[2] == "macros")  # noqa: PLR2004 - models, id, macros
+
+
+def _is_merge(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.is_plain
+
+
+def _is_blank(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.is_plain and not node.text

@@ -1,0 +1,95 @@
+"""Commands as text: comment lines, and splitting into arguments without a shell.
+
+Pure. No variables, globs, pipes or redirections, on any system. Nothing here
+fails: quotes left open close at the end, as in the reference.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+_POSIX_PIECE = re.compile(
+    r"""
+      (?P<blank>[ \t\n]+)
+    | \\(?P<escaped>.)
+    | "(?P<double>(?:\\.|[^"\\])*)"?
+    | '(?P<single>[^']*)'?
+    | (?P<bare>[^\\"' \t\n]+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_DOUBLE_ESCAPE = re.compile(r'\\([$`"\\])')
+
+_WINDOWS_PIECE = re.compile(
+    r"""
+      (?P<slashes>\\*)"
+    | (?P<blank>[ \t\r\n]+)
+    | (?P<bare>\\+|[^\\" \t\r\n]+)
+    """,
+    re.VERBOSE,
+)
+
+
+def strip_comments(text: str) -> str:
+    """Return ``text`` without the lines whose first character, blanks aside, is ``#``.
+
+    What follows a ``#`` later in a line is an argument like any other.
+    """
+    return "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("#"))
+
+
+def split_command(text: str, *, windows: bool = sys.platform == "win32") -> tuple[str, ...]:
+    """Split a command into its arguments; none are left of an empty or commented-out one.
+
+    Args:
+        text: the command, with its comment lines and lines continued by a backslash.
+        windows: follow the quoting rules of Windows programs instead of POSIX ones.
+    """
+    joined = "\n".join(_continued(line) for line in strip_comments(text).split("\n"))
+    return _split_windows(joined) if windows else _split_posix(joined)
+
+
+def _continued(line: str) -> str:
+    # So no backslash is left at the end of a line for the splitting to meet.
+    bare = line.strip()
+    return bare[:-1] + " " if bare.endswith("\\") else line
+
+
+def _split_posix(text: str) -> tuple[str, ...]:
+    words: list[str] = []
+    word: str | None = None
+    for piece in _POSIX_PIECE.finditer(text):
+        match piece.lastgroup:
+            case "blank":
+                if word is not None:
+                    words.append(word)
+                word = None
+            case "double":
+                word = (word or "") + _DOUBLE_ESCAPE.sub(r"\1", piece["double"])
+            case _:
+                word = (word or "") + piece[piece.lastindex or 0]
+    return (*words, word) if word is not None else tuple(words)
+
+
+def _split_windows(text: str) -> tuple[str, ...]:
+    words: list[str] = []
+    word: str | None = None
+    quoted = False
+    position = 0
+    while piece := _WINDOWS_PIECE.match(text, position):
+        position = piece.end()
+        if piece["blank"] and not quoted:
+            if word is not None:
+                words.append(word)
+            word = None
+        elif piece["slashes"] is None:
+            word = (word or "") + piece[0]
+        else:
+            # Before a quote two backslashes mean one; an odd one makes the quote literal.
+            pairs, odd = divmod(len(piece["slashes"]), 2)
+            doubled = not odd and quoted and text.startswith('"', position)
+            word = (word or "") + "\\" * pairs + ('"' if odd or doubled else "")
+            position += doubled
+            quoted = quoted if odd or doubled else not quoted
+    return (*words, word) if word is not None else tuple(words)

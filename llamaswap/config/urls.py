@@ -1,0 +1,44 @@
+"""Is a text the base URL of an HTTP server?
+
+Pure. Stricter than the reference, which takes ``localhost:8080`` for a URL with
+the scheme ``localhost`` and fails at the first request.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+_BAD_HOST = re.compile(r"[\\^{|}`<>\"]")
+_BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
+_BLANKS = re.compile(r"[\x00-\x20\x7f]")
+
+
+def url_problem(url: str) -> str | None:
+    """Say in a sentence what is wrong with ``url``; ``None``: it will do."""
+    reason = _reason(url)
+    if reason is None:
+        return None
+    better = f"http://{url}"
+    hint = f"; did you mean {better!r}?" if "://" not in url and _reason(better) is None else ""
+    return f"invalid proxy URL {url!r}: {reason}{hint}"
+
+
+def _reason(url: str) -> str | None:
+    # `urlsplit` drops line breaks and tabs without a word.
+    if _BLANKS.search(url):
+        return "it holds blanks or control characters"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as exc:
+        return str(exc)
+    checks = {
+        "expected http:// or https:// in front": parts.scheme in {"http", "https"},
+        "expected a host after the two slashes": bool(parts.hostname),
+        "nothing can listen on port 0": port != 0,
+        "it holds characters that no URL may hold": not (
+            _BAD_HOST.search(parts.netloc) or _BAD_ESCAPE.search(url.partition("?")[0])
+        ),
+    }
+    return next((problem for problem, is_good in checks.items() if not is_good), None)

@@ -1,0 +1,137 @@
+"""The router's inbox: how the rest of the house asks for models.
+
+An ask is an event and a place for its answer. Nobody shares anything else with
+the router task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from itertools import count
+
+import trio
+from attrs import define, field, frozen
+
+from llamaswap.errors import SwapError
+from llamaswap.policy.messages import (
+    Event,
+    Fleet,
+    LeaseAsked,
+    LeaseId,
+    LeaseReturned,
+    ModelId,
+    ModelView,
+    Reconfigure,
+    Target,
+    Ticket,
+    UnloadAsked,
+    ViewAsked,
+)
+
+
+@frozen
+class Lease:
+    """The right to use a ready model, and what it took to get it."""
+
+    target: Target
+    queued: float
+    """Seconds that passed before the model was started, or was free to serve."""
+
+    loading: float
+    """Seconds of these that the model took from its start to readiness."""
+
+
+Answer = Lease | SwapError | tuple[ModelView, ...] | None
+
+
+@frozen
+class Envelope:
+    """An event, and where its answer goes if it wants one."""
+
+    event: Event
+    ask: int = 0
+    """The number that the answer will carry."""
+
+    reply: trio.MemorySendChannel[Answer] | None = None
+    asked_at: float = 0.0
+
+
+@define
+class RouterClient:
+    """All that the rest of the house holds of the router: its inbox."""
+
+    _inbox: trio.MemorySendChannel[Envelope]
+    _numbers: count[int] = field(factory=partial(count, 1), init=False)
+
+    @asynccontextmanager
+    async def lease(self, model: ModelId) -> AsyncGenerator[Lease, None]:
+        """Hold ``model`` ready until the block is left.
+
+        Raises:
+          StartError: it did not become ready.
+          BusyError: it has as many requests as it may have.
+          UnavailableError: it was unloaded meanwhile, or the router leaves.
+          UnknownModelError: it is not, or no longer, configured.
+        """
+        lease = LeaseId(next(self._numbers))
+        try:
+            answer = await self._ask(LeaseAsked(lease, model), lease)
+            assert isinstance(answer, Lease)
+            yield answer
+        finally:
+            # A send that never waits cannot be cancelled: the router hears of
+            # the end of every lease, those of hung-up clients included.
+            with suppress(trio.BrokenResourceError):
+                self._inbox.send_nowait(Envelope(LeaseReturned(lease)))
+
+    async def unload(self, models: frozenset[ModelId] | None = None) -> None:
+        """Stop ``models``, or all, and wait until they are gone.
+
+        Raises:
+          SwapError: one of them survived being killed.
+        """
+        ticket = Ticket(next(self._numbers))
+        await self._ask(UnloadAsked(ticket, models), ticket)
+
+    async def view(self) -> tuple[ModelView, ...]:
+        """Return all models with their states, sorted by id."""
+        ticket = Ticket(next(self._numbers))
+        answer = await self._ask(ViewAsked(ticket), ticket)
+        assert isinstance(answer, tuple)
+        return answer
+
+    def reconfigure(self, fleet: Fleet) -> Callable[[], Awaitable[object]]:
+        """Put ``fleet`` in force for everything that is asked from now on.
+
+        Does not wait, so that nothing can come between this and what the
+        caller changes beside it.
+
+        Returns:
+          A function that waits until replaced and removed models are gone.
+        """
+        ticket = Ticket(next(self._numbers))
+        return partial(_receive, self._send(Reconfigure(ticket, fleet), ticket))
+
+    async def _ask(self, event: Event, number: int) -> Answer:
+        return await _receive(self._send(event, number))
+
+    def _send(self, event: Event, number: int) -> trio.MemoryReceiveChannel[Answer]:
+        # Room for the one answer there can be.
+        reply, answer = trio.open_memory_channel[Answer](1)
+        try:
+            self._inbox.send_nowait(Envelope(event, number, reply, trio.current_time()))
+        except trio.BrokenResourceError as exc:
+            raise SwapError("the router has ended") from exc
+        return answer
+
+
+async def _receive(channel: trio.MemoryReceiveChannel[Answer]) -> Answer:
+    try:
+        answer = await channel.receive()
+    except trio.EndOfChannel as exc:
+        raise SwapError("the router has ended") from exc
+    if isinstance(answer, SwapError):
+        raise answer
+    return answer

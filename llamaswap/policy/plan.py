@@ -1,0 +1,42 @@
+"""What a reload does to each model.
+
+A pure comparison of two sets of rules. Only what it takes to run the process
+counts: a new limit or alias keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from llamaswap.policy.messages import ModelId, ModelRule
+
+
+@frozen
+class Plan:
+    """Every model of the old and the new configuration, in one of four lists; each sorted."""
+
+    keep: tuple[ModelId, ...] = ()
+    """In both, with equal specifications: nothing happens to the process."""
+
+    replace: tuple[ModelId, ...] = ()
+    """In both, with different specifications: the old process must go first."""
+
+    remove: tuple[ModelId, ...] = ()
+    """Only in the old one."""
+
+    add: tuple[ModelId, ...] = ()
+    """Only in the new one."""
+
+
+def plan(old: Mapping[ModelId, ModelRule], new: Mapping[ModelId, ModelRule]) -> Plan:
+    """Say what turns ``old`` into ``new``."""
+    both = sorted(old.keys() & new.keys())
+    equal = [model for model in both if old[model].specification == new[model].specification]
+    return Plan(
+        keep=tuple(equal),
+        replace=tuple(sorted(set(both) - set(equal))),
+        remove=tuple(sorted(old.keys() - new.keys())),
+        add=tuple(sorted(new.keys() - old.keys())),
+    )

@@ -1,0 +1,289 @@
+"""The router task: events in, commands carried out.
+
+The only task that talks to the scheduler. It takes whatever has arrived as one
+batch, asks the scheduler, and carries out the commands; it never waits for a
+process, a client or a disk. Everybody else holds a `RouterClient`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from math import inf
+from typing import Protocol, assert_never
+
+import trio
+from attrs import define, field, frozen
+
+from llamaswap.errors import BusyError, StartError, SwapError, UnavailableError, UnknownModelError
+from llamaswap.inbox import Answer, Envelope, Lease, RouterClient
+from llamaswap.policy.messages import (
+    Cause,
+    Command,
+    Event,
+    Fleet,
+    Gone,
+    Grant,
+    LeaseId,
+    LeaseReturned,
+    ModelId,
+    Ready,
+    Refuse,
+    Settled,
+    Shutdown,
+    Start,
+    Stop,
+    Stuck,
+    Target,
+    View,
+)
+from llamaswap.policy.scheduler import Scheduler
+from llamaswap.relay.exchange import probe
+from llamaswap.relay.client import Pool
+from llamaswap.upstream.process import HealthCheck, UpstreamSpec, run_upstream, wait_gone
+
+logger = logging.getLogger(__name__)
+
+OnOutput = Callable[[ModelId, bytes], object]
+
+
+class RunUpstream(Protocol):
+    """The signature of `run_upstream`; tests bring model servers of their own."""
+
+    async def __call__(
+        self,
+        spec: UpstreamSpec,
+        is_healthy: HealthCheck | None,
+        on_output: Callable[[bytes], object],
+        *,
+        on_ready: Callable[[int], object],
+        on_stuck: Callable[[str], object],
+    ) -> str:
+        """Run one process; see `run_upstream`."""
+        ...
+
+
+@frozen
+class ModelSpec:
+    """What it takes to run one model and to know that it is ready."""
+
+    upstream: UpstreamSpec
+    target: Target
+    check_path: str | None
+    """Path whose answer 200 means ready; ``None``: ready as soon as it runs."""
+
+
+@define(eq=False)
+class _Upstream:
+    """One process that was started and is not yet gone."""
+
+    spec: ModelSpec
+    scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    began: float = field(factory=trio.current_time, init=False)
+    ready: float = field(default=inf, init=False)
+    stopping: str | None = field(default=None, init=False)
+
+
+@define(eq=False)
+class Router:
+    """Carries out what the scheduler decides.
+
+    Everything here runs in one task, but for `_run`, which is one task per
+    process and only writes to the inbox.
+    """
+
+    _scheduler: Scheduler
+    _pool: Pool
+    _on_output: OnOutput
+    _run_upstream: RunUpstream
+    _nursery: trio.Nursery
+    _inbox: trio.MemoryReceiveChannel[Envelope]
+    _outbox: trio.MemorySendChannel[Envelope]
+    _asks: dict[int, Envelope] = field(factory=dict[int, Envelope], init=False)
+    """Those that wait for an answer."""
+
+    _upstreams: dict[ModelId, _Upstream] = field(factory=dict[ModelId, _Upstream], init=False)
+
+    async def route(self) -> None:
+        """Serve events until `Shutdown` has come and every process is gone."""
+        while not self._scheduler.finished:
+            batch = await self._receive_batch()
+            for envelope in batch:
+                self._book(envelope)
+            events = [envelope.event for envelope in batch]
+            for command in self._scheduler.handle(events, trio.current_time()):
+                self._carry_out(command)
+
+    def note(self, event: Event) -> None:
+        """Write ``event``, which wants no answer, to our own inbox."""
+        with suppress(trio.BrokenResourceError):
+            self._outbox.send_nowait(Envelope(event))
+
+    def close(self) -> None:
+        """End every wait for an answer: who still asks hears that the router has ended."""
+        with suppress(trio.WouldBlock):
+            while True:
+                self._book(self._inbox.receive_nowait())
+        self._inbox.close()
+        for envelope in self._asks.values():
+            if envelope.reply is not None:
+                envelope.reply.close()
+
+    async def _receive_batch(self) -> list[Envelope]:
+        """Wait for an event or the scheduler's next wish; take all that has arrived."""
+        wakeup = self._scheduler.next_wakeup
+        batch: list[Envelope] = []
+        if wakeup is None:
+            batch.append(await self._inbox.receive())
+        else:
+            with trio.move_on_at(wakeup):
+                batch.append(await self._inbox.receive())
+        with suppress(trio.WouldBlock):
+            while True:
+                batch.append(self._inbox.receive_nowait())
+        return batch
+
+    def _book(self, envelope: Envelope) -> None:
+        """Remember who wants an answer; forget who has left; log what came unasked."""
+        if envelope.reply is not None:
+            self._asks[envelope.ask] = envelope
+        match envelope.event:
+            case LeaseReturned(lease):
+                self._asks.pop(lease, None)
+            case Ready(model):
+                upstream = self._upstreams[model]
+                upstream.ready = trio.current_time()
+                logger.info("%s: ready after %.2f s", model, upstream.ready - upstream.began)
+            case Gone(model, reason):
+                self._forget(model, reason)
+            case Stuck(model, reason):
+                logger.error("%s: %s; its place stays occupied", model, reason)
+            case _:
+                pass
+
+    def _forget(self, model: ModelId, reason: str | None) -> None:
+        upstream = self._upstreams.pop(model)
+        self._pool.forget(upstream.spec.target)
+        if upstream.stopping is not None:
+            logger.info("%s: stopped (%s)", model, upstream.stopping)
+        else:
+            logger.warning("%s: %s", model, reason)
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case Grant(lease, model):
+                self._grant(lease, self._upstreams[model])
+            case Refuse(lease, _, _, _):
+                self._answer(lease, _refusal(command))
+            case Start(model, specification, reason):
+                assert isinstance(specification, ModelSpec)
+                logger.info("%s: starting (%s)", model, reason)
+                self._upstreams[model] = upstream = _Upstream(specification)
+                self._nursery.start_soon(self._run, model, upstream)
+            case Stop(model, reason):
+                logger.info("%s: stopping (%s)", model, reason)
+                upstream = self._upstreams[model]
+                upstream.stopping = reason
+                upstream.scope.cancel()
+            case Settled(ticket, problem):
+                self._answer(ticket, None if problem is None else SwapError(problem))
+            case View(ticket, models):
+                self._answer(ticket, models)
+            case _:
+                assert_never(command)
+
+    def _grant(self, lease: LeaseId, upstream: _Upstream) -> None:
+        asked, now = self._asks[lease].asked_at, trio.current_time()
+        loading = max(upstream.ready - max(upstream.began, asked), 0.0)
+        self._answer(lease, Lease(upstream.spec.target, now - asked - loading, loading))
+
+    def _answer(self, ask: int, answer: Answer) -> None:
+        envelope = self._asks.pop(ask, None)
+        if envelope is not None and envelope.reply is not None:
+            envelope.reply.send_nowait(answer)
+
+    async def _run(self, model: ModelId, upstream: _Upstream) -> None:
+        """Run one process; whatever becomes of it, report it as one `Gone`."""
+        spec = upstream.spec
+        reason: str | None = None
+        is_healthy = (
+            None
+            if spec.check_path is None
+            else partial(probe, self._pool, spec.target, spec.check_path)
+        )
+        try:
+            with upstream.scope:
+                reason = await self._run_upstream(
+                    spec.upstream,
+                    is_healthy,
+                    partial(self._on_output, model),
+                    on_ready=lambda _: self.note(Ready(model)),
+                    on_stuck=lambda why: self.note(Stuck(model, why)),
+                )
+            # What survived being killed keeps its place until it is gone.
+            await wait_gone(spec.upstream)
+        except StartError as exc:
+            reason = str(exc)
+        except Exception:
+            # No fault of one upstream, ours included, may reach another.
+            logger.exception("%s: failed in a way that llamaswap did not foresee", model)
+            reason = "failed in a way that llamaswap did not foresee; see its log"
+        self.note(Gone(model, reason))
+
+
+def _refusal(command: Refuse) -> SwapError:
+    """Say to the client what the scheduler decided."""
+    model, detail = command.model, command.detail
+    match command.cause:
+        case Cause.BUSY:
+            return BusyError("Too many requests")
+        case Cause.UNKNOWN:
+            return UnknownModelError(f"the model {model!r} is not configured any more")
+        case Cause.START_FAILED:
+            return StartError(f"the model {model!r} could not be started: {detail}")
+        case Cause.UNLOADED:
+            return UnavailableError(f"the model {model!r} was unloaded; ask again to load it")
+        case Cause.LEAVING:
+            return UnavailableError("llama-swap is shutting down")
+        case Cause.STUCK:
+            return UnavailableError(f"the model {model!r} cannot be served now: {detail}")
+        case _:
+            assert_never(command.cause)
+
+
+async def run_router(
+    fleet: Fleet,
+    pool: Pool,
+    on_output: OnOutput,
+    leaving: trio.Event,
+    *,
+    run: RunUpstream = run_upstream,
+    task_status: trio.TaskStatus[RouterClient] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Route until ``leaving`` is set; then stop every model and return.
+
+    Args:
+      fleet: what may run, and together with what.
+      pool: connections for the health checks.
+      on_output: told what each process prints, raw.
+      run: how a process is run.
+    """
+    # Unbounded, because a lease must be able to go back without waiting; there
+    # are at most two envelopes per open request and three per process.
+    outbox, inbox = trio.open_memory_channel[Envelope](inf)
+    async with trio.open_nursery() as nursery:
+        router = Router(Scheduler(fleet), pool, on_output, run, nursery, inbox, outbox)
+
+        async def tell_leaving() -> None:
+            await leaving.wait()
+            router.note(Shutdown())
+
+        nursery.start_soon(tell_leaving)
+        task_status.started(RouterClient(outbox))
+        try:
+            await router.route()
+        finally:
+            router.close()
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,310 @@
+"""The nursery tree; turns `Config` into what each room needs; reload.
+
+The one place where the program can be seen whole. What is opened last leaves
+first: the front end finishes its requests, then the router stops the models,
+then the log is let go.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import trio
+from attrs import define, frozen
+
+from llamaswap.config.schema import Config
+from llamaswap.config.text import split_command
+from llamaswap.errors import ConfigError, Fault, UnknownModelError
+from llamaswap.observe.logs import LogBook, run_log_keeping
+from llamaswap.policy.eviction import Groups
+from llamaswap.policy.messages import Fleet, ModelId, ModelRule, ModelView, Target
+from llamaswap.policy.plan import Plan, plan
+from llamaswap.relay.client import Pool
+from llamaswap.router import ModelSpec, run_router
+from llamaswap.upstream.process import UpstreamSpec
+from llamaswap.web.app import App
+from llamaswap.web.front import Front, Snapshot
+from llamaswap.web.server import open_listeners, serve, urls_of
+
+logger = logging.getLogger(__name__)
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+STOP_MARGIN = 15.0
+"""Seconds beyond the longest stop that the router may take before it is
+cancelled: SIGKILL, its bounded waits and the sweep all fit in."""
+
+
+class Service(Protocol[T_co]):
+    """A layer of the program: runs until ``leaving`` is set and its work is done."""
+
+    async def __call__(
+        self, leaving: trio.Event, /, *, task_status: trio.TaskStatus[T_co]
+    ) -> object:
+        """Report ready once; return when everything it holds is given back."""
+        ...
+
+
+@asynccontextmanager
+async def open_layer(service: Service[T], *, grace: float) -> AsyncGenerator[T, None]:
+    """Run ``service`` beneath the body, and end it only after the body has left.
+
+    Args:
+      service: started at once with an event that is set when the body has
+        left; the body begins when it reports ready.
+      grace: seconds the service may then take to finish by itself. After
+        that it is cancelled.
+
+    Yields:
+      What the service passed to ``task_status.started()``.
+
+    Raises:
+      What the body or the start of the service raised, by itself. A service
+      that breaks later cancels the body and comes as a group.
+    """
+    leaving = trio.Event()
+    scope = trio.CancelScope()
+    failure: Exception | None = None
+
+    async def guarded(*, task_status: trio.TaskStatus[T]) -> None:
+        with scope:
+            await service(leaving, task_status=task_status)
+
+    async with trio.open_nursery() as nursery:
+        try:
+            value = await nursery.start(guarded)
+            # Trio cancels a whole tree at once. The body still needs this
+            # layer while it cleans up, so from here on only we may cancel it.
+            scope.shield = True
+            yield value
+        except Exception as exc:  # noqa: BLE001 - raised below, without a group around it
+            failure = exc
+        finally:
+            leaving.set()
+            scope.deadline = trio.current_time() + grace
+    if failure is not None:
+        raise failure
+
+
+@define(eq=False)
+class SwapRouter:
+    """An open router; made by `open_swap_router`."""
+
+    urls: tuple[str, ...]
+    """Where it listens; empty if no socket was asked for."""
+
+    app: App
+    """The same as an ASGI application, for any server that runs on Trio."""
+
+    _front: Front
+    _reloads: trio.MemorySendChannel[_Reload]
+
+    @asynccontextmanager
+    async def lease(self, model: str) -> AsyncGenerator[Target, None]:
+        """Hold ``model`` (an id or an alias) ready until the block is left.
+
+        Raises:
+          UnknownModelError: nobody is called that.
+          StartError: it did not become ready.
+          BusyError: it has as many requests as it may have.
+          UnavailableError: it was unloaded meanwhile.
+        """
+        async with self._front.router.lease(self._resolve(model)) as lease:
+            yield lease.target
+
+    async def running(self) -> tuple[ModelView, ...]:
+        """Return all models with their states, sorted by id."""
+        return await self._front.router.view()
+
+    async def unload(self, model: str | None = None) -> None:
+        """Stop ``model``, or all, and wait until they are gone."""
+        models = None if model is None else frozenset({self._resolve(model)})
+        await self._front.router.unload(models)
+
+    async def reload(self, config: Config) -> Plan:
+        """Put ``config`` in force; return when replaced and removed models are gone.
+
+        Models whose process would be the same keep it; the others finish what
+        they serve, but no longer than the drain time.
+
+        Raises:
+          ConfigError: it has keys without behaviour yet; nothing has changed.
+        """
+        refuse_unsupported(config)
+        answer, wait = trio.open_memory_channel[Plan](1)  # the one answer
+        await self._reloads.send(_Reload(config, answer))
+        return await wait.receive()
+
+    def _resolve(self, name: str) -> ModelId:
+        model = self._front.snapshot.names.resolve(name)
+        if model is None:
+            raise UnknownModelError(f"no model is called {name!r}")
+        return model
+
+
+@frozen
+class _Reload:
+    """A wish to change the configuration."""
+
+    config: Config
+    answer: trio.MemorySendChannel[Plan]
+
+
+@asynccontextmanager
+async def open_swap_router(
+    config: Config,
+    *,
+    listen: str | Sequence[str] | None = "127.0.0.1:8080",
+    drain: float = 30,
+) -> AsyncGenerator[SwapRouter, None]:
+    """Serve the models of ``config`` until the block is left.
+
+    Args:
+      config: made by `llamaswap.load_config` or in Python.
+      listen: ``host:port``, or several; port 0 picks a free one, see
+        `SwapRouter.urls`. ``None`` opens no socket; use `SwapRouter.app` as an
+        ASGI application.
+      drain: seconds that open requests have to finish, when the block is left
+        and when a reload replaces a model.
+
+    Raises:
+      ListenError: an address is taken or not ours.
+      ConfigError: the configuration has keys without behaviour yet.
+
+    Leaving the block:
+      New requests are refused, open ones get ``drain`` seconds, then model
+      servers are stopped and waited for. Nothing is left running, also when
+      the block is left by an exception or a cancellation.
+    """
+    refuse_unsupported(config)
+    book = LogBook()
+    stop_limit = max(map(config.stop_within, config.models), default=0.0) + STOP_MARGIN
+    addresses = (listen,) if isinstance(listen, str) else tuple(listen or ())
+    async with (
+        open_layer(partial(run_log_keeping, book.say), grace=2),
+        aclosing(Pool()) as pool,
+        open_layer(
+            partial(run_router, fleet_of(config), pool, book.hear), grace=stop_limit
+        ) as router,
+    ):
+        front = Front(Snapshot.of(config), router, pool, book)
+        app = App(front)
+        async with (
+            open_layer(partial(run_reloads, front, drain), grace=1) as reloads,
+            open_layer(partial(run_web, app, addresses), grace=drain) as urls,
+        ):
+            yield SwapRouter(urls, app, front, reloads)
+
+
+async def run_web(
+    app: App,
+    addresses: Sequence[str],
+    leaving: trio.Event,
+    *,
+    task_status: trio.TaskStatus[tuple[str, ...]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve ``app`` on ``addresses`` until ``leaving`` is set and the last request is done."""
+    app.front.leaving = leaving
+    listeners = await open_listeners(addresses)
+    task_status.started(urls_of(listeners))
+    await serve(app, listeners, leaving)
+
+
+async def run_reloads(
+    front: Front,
+    drain: float,
+    leaving: trio.Event,
+    *,
+    task_status: trio.TaskStatus[trio.MemorySendChannel[_Reload]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Carry out reloads, one after the other, until ``leaving`` is set."""
+    # One may wait while one is carried out; who sends a third waits for its turn.
+    send, wishes = trio.open_memory_channel[_Reload](1)
+
+    async def carry_out() -> None:
+        async for wish in wishes:
+            wish.answer.send_nowait(await _reload(front, wish.config, drain))
+
+    async with trio.open_nursery() as nursery, wishes:
+        nursery.start_soon(carry_out)
+        task_status.started(send)
+        await leaving.wait()
+        nursery.cancel_scope.cancel()
+
+
+async def _reload(front: Front, config: Config, drain: float) -> Plan:
+    new = fleet_of(config)
+    steps = plan(fleet_of(front.snapshot.config).models, new.models)
+    logger.info(
+        "reload: %d kept, %d replaced, %d removed, %d added",
+        *(len(models) for models in (steps.keep, steps.replace, steps.remove, steps.add)),
+    )
+    # Nothing may come between these two lines: a request sees the names of the
+    # configuration that the router will serve it by.
+    settled = front.router.reconfigure(new)
+    front.snapshot = Snapshot.of(config)
+    with trio.move_on_after(drain):
+        await settled()
+        return steps
+    going = frozenset((*steps.replace, *steps.remove))
+    logger.warning("reload: cutting what is still served after %g s", drain)
+    await front.router.unload(going)
+    return steps
+
+
+def refuse_unsupported(config: Config) -> None:
+    """Refuse a configuration whose keys would do nothing.
+
+    Raises:
+      ConfigError: it names every such key.
+    """
+    if config.unsupported:
+        file = str(config.sources[0]) if config.sources else ""
+        raise ConfigError(
+            tuple(
+                Fault(key, f"`{key}` is not supported yet; remove it to serve", file)
+                for key in config.unsupported
+            )
+        )
+
+
+def fleet_of(config: Config) -> Fleet:
+    """Tell the router what it needs to know of the configuration, and no more."""
+    rules = {
+        model: ModelRule(
+            _specification(config, model),
+            concurrency_limit=config.concurrency_limit(model),
+            idle_after=config.idle_after(model),
+        )
+        for model in config.models
+    }
+    return Fleet(rules, Groups.of(config.groups, config.models))
+
+
+def _specification(config: Config, model: ModelId) -> ModelSpec:
+    entry = config.models[model]
+    check = entry.check_endpoint.strip()
+    upstream = UpstreamSpec(
+        argv=split_command(entry.cmd),
+        env=entry.env,
+        stop_argv=split_command(entry.cmd_stop),
+        address=_loopback_address(entry.proxy),
+        ready_within=float(config.health_check_timeout),
+        stop_within=float(config.stop_within(model)),
+    )
+    return ModelSpec(upstream, Target(model, entry.proxy), None if check == "none" else check)
+
+
+def _loopback_address(url: str) -> tuple[str, int] | None:
+    """Return where the server will listen, if that is on this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host != "localhost" and not host.startswith("127.") and host != "::1":
+        return None
+    return host, parts.port or (443 if parts.scheme == "https" else 80)

@@ -1,0 +1,46 @@
+"""What the front of the house holds: the tables it reads, and whom it can ask.
+
+The tables of one configuration are one frozen `Snapshot`; a reload swaps it in
+one assignment, so no request sees half of two configurations.
+"""
+
+from __future__ import annotations
+
+from time import time
+
+import trio
+from attrs import define, field, frozen
+
+from llamaswap.config.schema import Config
+from llamaswap.inbox import RouterClient
+from llamaswap.observe.logs import LogBook
+from llamaswap.policy.naming import Names
+from llamaswap.relay.client import Pool
+
+
+@frozen
+class Snapshot:
+    """The tables of one configuration."""
+
+    config: Config
+    names: Names
+    loaded_at: float = field(factory=time)
+    """Unix time, for people."""
+
+    @classmethod
+    def of(cls, config: Config) -> Snapshot:
+        """Make the tables that requests are looked up in."""
+        aliases = {model: entry.aliases for model, entry in config.models.items()}
+        return cls(config, Names.of(aliases))
+
+
+@define(eq=False)
+class Front:
+    """What every handler is given."""
+
+    snapshot: Snapshot
+    router: RouterClient
+    pool: Pool
+    book: LogBook
+    leaving: trio.Event = field(factory=trio.Event)
+    """Set when the program leaves: feeds end, new requests are refused."""

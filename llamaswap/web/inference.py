@@ -1,0 +1,77 @@
+"""The way of a model request: admit, lease, relay.
+
+A client that hangs up, at any moment, cancels the scope that everything here
+runs in: the lease goes back and the upstream's connection is closed with it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+
+from llamaswap.errors import UpstreamError
+from llamaswap.inbox import Lease
+from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rewrites import answer_headers, forward_headers, with_model
+from llamaswap.relay.exchange import relay
+from llamaswap.relay.client import RequestHead
+from llamaswap.web.admission import Admitted, admit
+from llamaswap.web.asgi import Answer, Request, event_stream_error
+from llamaswap.web.front import Front
+from llamaswap.web.hangup import until_hangup
+
+logger = logging.getLogger("llamaswap.web")
+
+
+async def infer(front: Front, request: Request, answer: Answer, path: bytes) -> None:
+    """Serve a request that names its model; ``path`` is what the upstream sees."""
+    snapshot = front.snapshot
+    admitted = await admit(request, snapshot.names)
+    body = _rewritten(admitted, snapshot.config.models[admitted.model].use_model_name)
+    await pass_on(front, request, answer, admitted.model, path, body)
+
+
+def _rewritten(admitted: Admitted, name: str | None) -> bytes:
+    if name is None or admitted.ask is None:
+        return admitted.body
+    return with_model(admitted.body, admitted.ask, name)
+
+
+async def pass_on(
+    front: Front,
+    request: Request,
+    answer: Answer,
+    model: ModelId,
+    path: bytes,
+    body: bytes | AsyncIterator[bytes],
+) -> None:
+    """Have ``model`` answer the request; ``path`` is raw, the query is the client's."""
+    target_path = path + b"?" + request.query if request.query else path
+    head = RequestHead(
+        request.method.encode(), target_path, forward_headers(request.headers, request.client)
+    )
+    async with until_hangup(request), front.router.lease(model) as lease:
+        answer.extra.append((b"server-timing", _timing(lease)))
+        try:
+            await relay(front.pool, lease.target, head, body, answer_headers, answer)
+        except UpstreamError as exc:
+            await _break_off(model, request, answer, exc)
+
+
+def _timing(lease: Lease) -> bytes:
+    """Say in milliseconds how long the request has waited, and for what."""
+    return b"queue;dur=%.1f, load;dur=%.1f" % (lease.queued * 1000, lease.loading * 1000)
+
+
+async def _break_off(
+    model: ModelId, request: Request, answer: Answer, error: UpstreamError
+) -> None:
+    """Let the client see that the answer is not complete."""
+    if not answer.status:
+        raise error
+    logger.warning("%s: %s", model, error)
+    answer.error = error
+    if answer.streams_events:
+        await answer.end(event_stream_error(request.path, error))
+    else:
+        answer.abort()

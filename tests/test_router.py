@@ -1,0 +1,322 @@
+"""The router task on a mock clock, with model servers that exist in mock time only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+import trio
+from attrs import evolve
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from llamaswap.errors import (
+    BusyError,
+    StartError,
+    SwapError,
+    UnavailableError,
+    UnknownModelError,
+)
+from llamaswap.inbox import RouterClient
+from llamaswap.policy.messages import Fleet, ModelId, ModelState, ModelView
+from llamaswap.relay.client import Pool
+from llamaswap.router import run_router
+from llamaswap.service import open_layer
+from tests.fakes import A, B, C, FakeUpstreams, fleet, spec_of
+
+
+@asynccontextmanager
+async def opened(models: Fleet, fake: FakeUpstreams) -> AsyncGenerator[RouterClient, None]:
+    service = partial(run_router, models, Pool(), lambda *_: None, run=fake.run)
+    async with open_layer(service, grace=60) as router:
+        yield router
+
+
+async def use(router: RouterClient, model: ModelId, seconds: float = 0) -> None:
+    async with router.lease(model):
+        await trio.sleep(seconds)
+
+
+async def test_a_model_is_started_for_the_first_lease_and_kept(autojump_clock: MockClock) -> None:
+    fake = FakeUpstreams()
+    async with opened(fleet(A), fake) as router:
+        async with router.lease(A) as lease:
+            assert lease.target.url == "http://a.example"
+            assert (lease.queued, lease.loading) == (0, 1)
+        async with router.lease(A) as lease:
+            assert (lease.queued, lease.loading) == (0, 0)
+
+    assert fake.told() == ["start a", "ready a", "gone a"]
+
+
+async def test_fifty_leases_of_a_cold_model_start_one_process(autojump_clock: MockClock) -> None:
+    fake = FakeUpstreams()
+    async with opened(fleet(A, limit=50), fake) as router, trio.open_nursery() as nursery:
+        for _ in range(50):
+            nursery.start_soon(use, router, A)
+
+    assert fake.told() == ["start a", "ready a", "gone a"]
+
+
+async def test_interleaved_requests_are_served_model_by_model(autojump_clock: MockClock) -> None:
+    fake = FakeUpstreams()
+    served: list[ModelId] = []
+
+    async def ask(model: ModelId) -> None:
+        async with router.lease(model):
+            served.append(model)
+            await trio.sleep(1)
+
+    async with opened(fleet(A, B, C), fake) as router, trio.open_nursery() as nursery:
+        for model in (A, B, C, A, B, C):
+            nursery.start_soon(ask, model)
+            await wait_all_tasks_blocked()
+
+    assert served == [A, A, B, B, C, C]
+    assert [line for line in fake.told() if line.startswith("start")] == [
+        "start a",
+        "start b",
+        "start c",
+    ]
+
+
+async def test_the_evicted_model_is_gone_before_the_next_one_starts(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams()
+    async with opened(fleet(A, B), fake) as router:
+        await use(router, A)
+        async with router.lease(B) as lease:
+            assert (lease.queued, lease.loading) == (0.5, 1)
+
+    assert fake.told() == ["start a", "ready a", "gone a", "start b", "ready b", "gone b"]
+
+
+async def test_a_client_that_leaves_while_it_queues_loads_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams()
+    async with opened(fleet(A, B), fake) as router, router.lease(A):
+        with trio.move_on_after(3):
+            await use(router, B)
+        await wait_all_tasks_blocked()
+
+    assert fake.told() == ["start a", "ready a", "gone a"]
+
+
+async def test_a_failed_start_reaches_everybody_who_waited(autojump_clock: MockClock) -> None:
+    fake = FakeUpstreams(broken={"a"})
+    heard: list[str] = []
+
+    async def ask() -> None:
+        try:
+            await use(router, A)
+        except StartError as exc:
+            heard.append(str(exc))
+
+    async with opened(fleet(A, B), fake) as router:
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(ask)
+        await use(router, B)
+
+    why = "the model 'a' could not be started: exited with status 3 before it was ready"
+    assert heard == [why] * 3
+    assert fake.told() == ["start a", "gone a", "start b", "ready b", "gone b"]
+
+
+async def test_a_fault_of_ours_in_one_upstream_does_not_reach_another(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake = FakeUpstreams(bug={"a"})
+    async with opened(fleet(A, B, swap=False), fake) as router, router.lease(B):
+        with pytest.raises(StartError, match="did not foresee"):
+            await use(router, A)
+
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_more_requests_than_the_limit_are_refused_at_once(autojump_clock: MockClock) -> None:
+    async with opened(fleet(A, limit=1), FakeUpstreams()) as router, router.lease(A):
+        began = trio.current_time()
+        with pytest.raises(BusyError, match="^Too many requests$"):
+            await use(router, A)
+
+        assert trio.current_time() == began
+
+
+async def test_an_idle_model_is_stopped_and_started_again_when_asked(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams()
+    async with opened(fleet(A, idle_after=10), fake) as router:
+        await use(router, A, seconds=100)
+        await trio.sleep(9)
+        await use(router, A)
+        await trio.sleep(11)
+        await use(router, A)
+
+    assert fake.story == [
+        (0, "start", "a"),
+        (1, "ready", "a"),
+        (120.5, "gone", "a"),
+        (121, "start", "a"),
+        (122, "ready", "a"),
+        (122.5, "gone", "a"),
+    ]
+
+
+async def test_a_crash_is_seen_and_the_next_request_starts_the_model_afresh(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake = FakeUpstreams(lifetime=5)
+    async with opened(fleet(A), fake) as router:
+        await use(router, A)
+        await trio.sleep(10)
+        await use(router, A)
+
+    assert fake.told() == ["start a", "ready a", "gone a"] * 2
+    assert "a: exited with status 9" in caplog.messages
+
+
+async def test_unloading_refuses_who_waits_and_returns_when_the_model_is_gone(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams(load=20)
+    async with opened(fleet(A), fake) as router, trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            with pytest.raises(UnavailableError, match="was unloaded"):
+                await use(router, A)
+
+        nursery.start_soon(ask)
+        await trio.sleep(1)
+        await router.unload(frozenset({A}))
+
+        assert trio.current_time() == 1.5
+        assert fake.told() == ["start a", "gone a"]
+
+
+async def test_a_process_that_cannot_be_killed_is_reported_and_holds_up_nobody_else(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake = FakeUpstreams(stuck={"a"})
+    async with opened(fleet(A, B, swap=False), fake) as router:
+        await use(router, A)
+        with pytest.raises(SwapError, match="survived SIGKILL"):
+            await router.unload()
+        with pytest.raises(UnavailableError, match="cannot be served now: survived SIGKILL"):
+            await use(router, A)
+        await use(router, B)
+        await trio.sleep(2)
+        await use(router, A)
+
+    assert "a: survived SIGKILL; its place stays occupied" in caplog.messages
+
+
+async def test_the_view_shows_states_and_counts(autojump_clock: MockClock) -> None:
+    async with (
+        opened(fleet(A, B), FakeUpstreams()) as router,
+        trio.open_nursery() as nursery,
+        router.lease(A),
+    ):
+        nursery.start_soon(use, router, B)
+        await wait_all_tasks_blocked()
+
+        assert await router.view() == (
+            ModelView(A, ModelState.READY, serving=1, waiting=0),
+            ModelView(B, ModelState.STOPPED, serving=0, waiting=1),
+        )
+
+
+async def test_a_reload_keeps_what_is_equal_and_replaces_what_has_changed(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams()
+    old = fleet(A, B, swap=False)
+    new = evolve(
+        old, models=dict(old.models) | {B: evolve(old.models[B], specification=spec_of(B, "x"))}
+    )
+    async with opened(old, fake) as router:
+        await use(router, A)
+        await use(router, B)
+        await router.reconfigure(new)()
+        await use(router, A)
+        await use(router, B)
+        assert fake.told() == [
+            "start a",
+            "ready a",
+            "start b",
+            "ready b",
+            "gone b",
+            "start b",
+            "ready b",
+        ]
+
+
+async def test_a_removed_model_is_unknown_from_then_on(autojump_clock: MockClock) -> None:
+    async with opened(fleet(A, B), FakeUpstreams()) as router:
+        await router.reconfigure(fleet(A))()
+        with pytest.raises(UnknownModelError, match="'b' is not configured any more"):
+            await use(router, B)
+
+
+async def test_leaving_refuses_who_waits_and_stops_all_models_side_by_side(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams(stop=5)
+    async with trio.open_nursery() as nursery:
+        async with opened(fleet(A, B, C, swap=False), fake) as router:
+            for model in (A, B):
+                await use(router, model)
+
+            async def ask() -> None:
+                with pytest.raises(UnavailableError, match="shutting down"):
+                    await use(router, C)
+
+            nursery.start_soon(ask)
+            await wait_all_tasks_blocked()
+            left = trio.current_time()
+
+    assert trio.current_time() == left + 5
+    assert not fake.alive
+
+
+async def test_an_idle_router_leaves_at_once(autojump_clock: MockClock) -> None:
+    async with opened(fleet(A), FakeUpstreams()):
+        pass
+
+    assert trio.current_time() == 0
+
+
+async def test_who_asks_a_router_that_has_ended_hears_so(autojump_clock: MockClock) -> None:
+    async with opened(fleet(A), FakeUpstreams()) as router:
+        pass
+
+    with pytest.raises(SwapError, match="^the router has ended$"):
+        await router.view()
+
+
+async def test_who_waits_when_the_router_breaks_hears_so(autojump_clock: MockClock) -> None:
+    fake = FakeUpstreams(load=20)
+    async with trio.open_nursery() as nursery:
+        router: RouterClient = await nursery.start(
+            partial(run_router, fleet(A), Pool(), lambda *_: None, trio.Event(), run=fake.run)
+        )
+
+        async def ask() -> None:
+            with trio.CancelScope(shield=True), pytest.raises(SwapError, match="has ended"):
+                await use(router, A)
+
+        nursery.start_soon(ask)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+
+    assert not fake.alive
+
+
+@pytest.fixture(autouse=True)
+def _hear_info(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "llamaswap")
