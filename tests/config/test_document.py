@@ -1,0 +1,72 @@
+"""The report: paths as people write them, places found, one mistake told once."""
+
+import pytest
+
+from llamaswap.config.document import KeyPath, Place, Report, path_text
+from llamaswap.errors import Fault
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ((), ""),
+        (("models", "a", "ttl"), "models.a.ttl"),
+        (("groups", "g", "members", 0), "groups.g.members[0]"),
+    ],
+)
+def test_path_is_written_as_people_do(path: KeyPath, text: str) -> None:
+    assert path_text(path) == text
+
+
+def test_fault_stands_where_its_key_does() -> None:
+    report = Report("a.yaml", {("models", "a"): Place(3, 5)})
+
+    report.fault(("models", "a"), "odd")
+
+    assert report.faults == (Fault("models.a", "odd", "a.yaml", 3, 5),)
+
+
+def test_what_was_filled_in_stands_where_its_section_does() -> None:
+    report = Report("a.yaml", {("models", "a"): Place(3, 5)})
+
+    report.fault(("models", "a", "proxy"), "odd")
+
+    assert report.faults == (Fault("models.a.proxy", "odd", "a.yaml", 3, 5),)
+
+
+def test_fault_without_a_place_names_the_file_alone() -> None:
+    report = Report("a.yaml")
+
+    report.fault((), "odd")
+
+    assert [str(fault) for fault in report.faults] == ["a.yaml: odd"]
+
+
+def test_faults_and_warnings_come_in_the_order_of_the_file() -> None:
+    report = Report(places={("a",): Place(1, 1), ("b",): Place(2, 1)})
+
+    report.fault(("b",), "second")
+    report.fault(("a",), "first")
+    report.warn(("b",), "later")
+    report.warn(("a",), "sooner")
+
+    assert [fault.message for fault in report.faults] == ["first", "second"]
+    assert [warning.message for warning in report.warnings] == ["sooner", "later"]
+
+
+def test_given_place_wins_over_the_known_one() -> None:
+    report = Report(places={("a",): Place(1, 1)})
+
+    report.fault(("a",), "twice", Place(9, 9))
+
+    assert report.faults[0].line == 9
+
+
+def test_section_is_tainted_by_what_is_below_it() -> None:
+    report = Report()
+
+    report.taint(("env", 1))
+
+    assert report.is_tainted(("env",))
+    assert report.is_tainted(("env", 1))
+    assert not report.is_tainted(("env", 0))

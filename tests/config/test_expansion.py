@@ -1,0 +1,90 @@
+"""The order in which a document is filled."""
+
+from llamaswap.config.document import Plain, Report
+from llamaswap.config.expansion import expand_document, section_at
+
+
+def _expand(document: dict[str, Plain]) -> tuple[dict[str, Plain], list[str]]:
+    report = Report()
+    return expand_document(document, report), [str(fault) for fault in report.faults]
+
+
+def test_ports_are_given_in_the_order_of_ids() -> None:
+    expanded, faults = _expand(
+        {"startPort": 10, "models": {name: {"cmd": "s ${PORT}"} for name in ("a9", "_z", "B")}}
+    )
+
+    assert expanded["models"] == {
+        "B": {"cmd": "s 10", "proxy": "http://localhost:10"},
+        "_z": {"cmd": "s 11", "proxy": "http://localhost:11"},
+        "a9": {"cmd": "s 12", "proxy": "http://localhost:12"},
+    }
+    assert faults == []
+
+
+def test_first_port_that_is_none_costs_no_second_fault() -> None:
+    for start in (0, -5, "abc", None):
+        expanded, faults = _expand({"startPort": start, "models": {"m": {"cmd": "${PORT}"}}})
+
+        assert expanded["models"] == {"m": {"cmd": 5800, "proxy": "http://localhost:5800"}}
+        assert faults == []
+
+
+def test_comments_go_before_macros_come() -> None:
+    expanded, faults = _expand(
+        {
+            "macros": {"base": "srv ${PORT}\n# stays\n"},
+            "models": {"m": {"cmd": "${base}\n# ${undefined}\n", "cmdStop": "# ${x}\nk ${PID}"}},
+        }
+    )
+
+    assert expanded["models"] == {
+        "m": {
+            "cmd": "srv 5800\n# stays\n\n",
+            "cmdStop": "k ${PID}",
+            "proxy": "http://localhost:5800",
+        }
+    }
+    assert faults == []
+
+
+def test_null_model_is_an_empty_one() -> None:
+    _, faults = _expand({"models": {"m": None}})
+
+    assert faults == [
+        (
+            "models.m.proxy: proxy uses ${PORT}, but cmd does not: put ${PORT} into cmd, or give "
+            "proxy the address where the command listens"
+        )
+    ]
+
+
+def test_model_that_is_no_mapping_is_told_once() -> None:
+    expanded, faults = _expand({"models": {"m": "srv"}})
+
+    assert expanded["models"] == {"m": {}}
+    assert faults == ["models.m: expected a mapping of keys, found the text 'srv'"]
+
+
+def test_sections_of_nobody_are_left_out_unseen() -> None:
+    expanded, faults = _expand({"listen": "${x}", "x-y": "${z}", "macros": {"a": 1}})
+
+    assert expanded == {"models": {}}
+    assert faults == []
+
+
+def test_only_global_macros_count_outside_models() -> None:
+    _, faults = _expand({"macros": {"a": 1}, "globalTTL": "${a}", "hooks": ["${MODEL_ID}"]})
+
+    assert faults == [
+        "hooks[0]: unknown macro ${MODEL_ID}: it is known inside models only",
+    ]
+
+
+def test_section_of_another_kind_is_told() -> None:
+    report = Report()
+
+    assert section_at(["a"], ("models",), report) == {}
+    assert [str(fault) for fault in report.faults] == [
+        "models: expected a mapping of keys, found a list"
+    ]

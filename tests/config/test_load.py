@@ -1,0 +1,287 @@
+"""The door: files and texts in, a configuration or every fault out."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from llamaswap.config.load import load_config
+from llamaswap.config.schema import Config, ModelConfig
+from llamaswap.errors import ConfigError
+from llamaswap.policy.eviction import GroupRule
+from llamaswap.policy.messages import ModelId
+
+WHOLE = """\
+x-base: &base
+  ttl: 60
+  env: [A=1]
+macros:
+  srv: /opt/llama-server --port ${PORT}
+healthCheckTimeout: 60
+startPort: 9000
+globalTTL: 300
+models:
+  qwen:
+    <<: *base
+    cmd: |
+      # the model
+      ${srv} -m "${env.MODELS}/qwen 3.gguf" \\
+        --alias ${MODEL_ID}
+    aliases: [gpt-4o, chat]
+    name: Qwen
+    concurrencyLimit: 4
+  "llama 3":
+    cmd: ${srv} --ctx ${ctx}
+    macros: {ctx: 8192}
+    checkEndpoint: none
+    useModelName: llama
+    cmdStop: kill ${PID}
+groups:
+  big: {members: [qwen, llama 3], swap: true}
+"""
+
+LOADED = Config(
+    models={
+        ModelId("llama 3"): ModelConfig(
+            cmd="/opt/llama-server --port 9000 --ctx 8192",
+            proxy="http://localhost:9000",
+            cmd_stop="kill ${PID}",
+            check_endpoint="none",
+            use_model_name="llama",
+        ),
+        ModelId("qwen"): ModelConfig(
+            cmd='/opt/llama-server --port 9001 -m "/m/qwen 3.gguf" \\\n  --alias qwen\n',
+            proxy="http://localhost:9001",
+            env=("A=1",),
+            aliases=("gpt-4o", "chat"),
+            name="Qwen",
+            ttl=60,
+            concurrency_limit=4,
+        ),
+    },
+    groups=(GroupRule("big", (ModelId("qwen"), ModelId("llama 3"))),),
+    health_check_timeout=60,
+    start_port=9000,
+    global_ttl=300,
+)
+
+
+def test_text_becomes_a_configuration() -> None:
+    config = load_config(WHOLE, environ={"MODELS": "/m"})
+
+    assert config == LOADED
+    assert list(config.models) == ["llama 3", "qwen"]
+
+
+def test_file_becomes_a_configuration_that_names_it(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("models: {m: {cmd: 's ${PORT}'}}", encoding="utf-8")
+
+    config = load_config(file)
+
+    assert config.sources == (file,)
+    assert config.models == {ModelId("m"): ModelConfig(cmd="s 5800", proxy="http://localhost:5800")}
+
+
+def test_our_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLAMASWAP_TEST_TTL", "7")
+
+    assert load_config("globalTTL: ${env.LLAMASWAP_TEST_TTL}").global_ttl == 7
+
+
+def test_file_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path)
+
+    assert str(caught.value).startswith(f"{tmp_path}: the file cannot be read: ")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing", "~", "{}", "---"])
+def test_empty_document_is_an_empty_configuration(text: str) -> None:
+    assert load_config(text) == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            "config.yaml",
+            (
+                "<text>: the top-level must be a mapping of keys, found the text 'config.yaml'; "
+                "give a file as a pathlib.Path"
+            ),
+        ),
+        ("[]", "<text>: the top-level must be a mapping of keys, found a list"),
+        ("[a]", "<text>: the top-level must be a mapping of keys, found a list"),
+    ],
+)
+def test_text_without_keys_is_refused(text: str, fault: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(text)
+
+    assert str(caught.value) == fault
+
+
+def test_file_with_a_word_alone_is_empty_and_told_so(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("hello", encoding="utf-8")
+
+    config = load_config(file)
+
+    assert config.models == {}
+    assert [warning.message for warning in config.warnings] == [
+        "there are no keys in it, only the text 'hello': nothing is configured"
+    ]
+
+
+def test_file_with_an_empty_list_is_empty_and_with_items_refused(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("[]", encoding="utf-8")
+    assert load_config(file).models == {}
+
+    file.write_text("[a]", encoding="utf-8")
+    with pytest.raises(ConfigError, match="top-level must be a mapping"):
+        load_config(file)
+
+
+def test_word_that_cannot_be_filled_is_told_once(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("${env.X}", encoding="utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, environ={})
+
+    assert [fault.message for fault in caught.value.faults] == [
+        "the environment variable X is not set"
+    ]
+
+
+def test_all_faults_of_a_file_come_at_once_in_its_order() -> None:
+    text = """\
+startPort: abc
+globalTTL: -1
+models:
+  a:
+    cmd: s ${nope}
+    ttl: "30"
+  b: {cmd: srv, tll: 5}
+  c: {cmd: "s ${PORT}", aliases: [x, x]}
+groups:
+  g: {members: [a, d]}
+"""
+    with pytest.raises(ConfigError) as caught:
+        load_config(text, environ={})
+
+    assert str(caught.value).splitlines() == [
+        "<text>:1:1: startPort: expected a whole number, found the text 'abc'",
+        "<text>:2:1: globalTTL: globalTTL must be >= 0 seconds, found -1",
+        "<text>:5:5: models.a.cmd: unknown macro ${nope}",
+        "<text>:6:5: models.a.ttl: expected a whole number, found the text '30'; remove the quotes",
+        (
+            "<text>:7:3: models.b.proxy: proxy uses ${PORT}, but cmd does not: put ${PORT} into "
+            "cmd, or give proxy the address where the command listens"
+        ),
+        "<text>:8:38: models.c.aliases[1]: duplicate alias 'x': the model 'c' has it too",
+        "<text>:10:20: groups.g.members[1]: unknown model 'd'",
+    ]
+
+
+def test_what_is_odd_or_not_built_yet_does_not_keep_it_from_loading() -> None:
+    text = """\
+apiKeys: [k]
+logRequests: true
+modls: {}
+models:
+  a: {cmd: "s ${PORT}", filters: {setParams: {on: off}}, healthCheckTimeout: 600}
+routing:
+  router: {use: matrix, settings: {matrix: {sets: {s: a}}}}
+"""
+    config = load_config(text)
+
+    assert config.unsupported == (
+        "apiKeys",
+        "models.a.filters",
+        "routing.router.settings.matrix",
+    )
+    assert [str(warning) for warning in config.warnings] == [
+        "<text>:2:1: logRequests: this key has no effect any more",
+        "<text>:3:1: modls: unknown key 'modls', did you mean 'models'?",
+        (
+            "<text>:5:58: models.a.healthCheckTimeout: this key has no effect in a model: the "
+            "top-level healthCheckTimeout applies"
+        ),
+    ]
+
+
+def _loads_or_explains(source: Path | str) -> None:
+    # Whatever else is raised lets the test fail.
+    with contextlib.suppress(ConfigError):
+        load_config(source, environ={"MODELS": "/m"})
+
+
+@given(st.text() | st.text("abmodels:-[]{}&*!|>'\"%#\n\t ,?<$.0x1", max_size=80))
+@example("models: {? : }")
+@example("\x85a: 1")
+def test_any_text_loads_or_is_explained(text: str) -> None:
+    _loads_or_explains(text)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_load_or_are_explained(
+    tmp_path_factory: pytest.TempPathFactory, raw: bytes
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.yaml"
+    file.write_bytes(raw)
+
+    _loads_or_explains(file)
+
+
+@given(st.data())
+def test_any_damage_to_a_good_file_is_explained(data: st.DataObject) -> None:
+    text = WHOLE
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(text)))
+        gone = data.draw(st.integers(0, 8))
+        piece = data.draw(
+            st.sampled_from(
+                ["", "\n", "${", "}", ": ", "- ", "[", "{", "~", "5", "&a ", "*base", "<<: ", "'"]
+            )
+            | st.text(max_size=4)
+        )
+        text = text[:at] + piece + text[at + gone :]
+
+    _loads_or_explains(text)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text("ab${}PORT_.", max_size=8),
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "members", "cmd", "macros", "use", "<<"]), children)
+    ),
+    max_leaves=6,
+)
+KEYS = [
+    "models",
+    "macros",
+    "groups",
+    "matrix",
+    "routing",
+    "startPort",
+    "globalTTL",
+    "unloadTimeout",
+]
+MODEL_KEYS = ["cmd", "proxy", "env", "aliases", "ttl", "macros", "cmdStop", "healthCheckTimeout"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(KEYS), VALUES),
+    st.dictionaries(st.sampled_from(MODEL_KEYS), VALUES),
+)
+def test_any_value_under_any_key_is_explained(
+    top: dict[str, object], model: dict[str, object]
+) -> None:
+    # Python's notation of plain values is near enough to YAML's flow style.
+    _loads_or_explains(repr({**top, "models": {"m": model}}))

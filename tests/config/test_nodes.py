@@ -1,0 +1,190 @@
+"""What a document says: aliases, merges, keys, and where each stands."""
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llamaswap.config import sources
+from llamaswap.config.document import Place, Plain, Report, Timestamp
+from llamaswap.config.nodes import to_plain
+
+
+def _read(text: str, environ: Mapping[str, str] | None = None) -> tuple[Plain, Report]:
+    report = Report("f")
+    root = sources.parse(text, report)
+    assert root is not None, report.faults
+    return to_plain(root, environ or {}, report), report
+
+
+def _told(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
+    return [str(fault) for fault in _read(text, environ)[1].faults]
+
+
+SAYS: dict[str, Plain] = {
+    "a: yes\non: off": {"a": "yes", "on": "off"},
+    "a: '5'\nb: 5\nc: \"5\"": {"a": "5", "b": 5, "c": "5"},
+    "a: !foo 5\nb: ! 5\nc: !foo [1]": {"a": "5", "b": "5", "c": [1]},
+    "a: !!str 5\nb: !!int '5'": {"a": "5", "b": 5},
+    "a: 2024-07-18": {"a": Timestamp("2024-07-18T00:00:00Z")},
+    "{a: , b: 2024-07-18 10:11:12}": {"a": None, "b": Timestamp("2024-07-18T10:11:12Z")},
+    # Keys are taken as they are written.
+    "70: a\n1.50: b\ntrue: c\n~: d\n2024-07-18: e": {
+        "70": "a",
+        "1.50": "b",
+        "true": "c",
+        "~": "d",
+        "2024-07-18": "e",
+    },
+    "a: &k x\n*k : y": {"a": "x", "x": "y"},
+    # What is merged gives way to what is written out, wherever that stands.
+    "b: &b {x: 1, y: 1}\na: {y: 2, <<: *b}": {"b": {"x": 1, "y": 1}, "a": {"x": 1, "y": 2}},
+    "a: {<<: {x: 1}, x: 2}": {"a": {"x": 2}},
+    # In a list the earlier one wins; merges go on through merges.
+    "- &a {x: 1}\n- &b {x: 2, y: 2}\n- {<<: [*a, *b]}": [
+        {"x": 1},
+        {"x": 2, "y": 2},
+        {"x": 1, "y": 2},
+    ],
+    "- &a {x: 1}\n- &b {<<: *a, y: 2}\n- {<<: *b}": [{"x": 1}, {"x": 1, "y": 2}, {"x": 1, "y": 2}],
+    "- &l [{x: 1}, {y: 2}]\n- {<<: *l}": [[{"x": 1}, {"y": 2}], {"x": 1, "y": 2}],
+    # Shallow: a list is replaced, not lengthened.
+    "- &a {x: [1]}\n- {<<: *a, x: [2]}": [{"x": [1]}, {"x": [2]}],
+    # A quoted << is a key; so is one among macros, where an empty one counts as text.
+    '{"<<": 1}': {"<<": 1},
+    "macros: {<<: 1, A: , B: ~}": {"macros": {"<<": 1, "A": "", "B": None}},
+    "models: {m: {macros: {<<: {}}}}": {"models": {"m": {"macros": {"<<": {}}}}},
+    "macros:\n  A:": {"macros": {"A": None}},
+}
+
+
+@pytest.mark.parametrize(("text", "value"), SAYS.items())
+def test_document_says(text: str, value: Plain) -> None:
+    found, report = _read(text)
+
+    assert found == value
+    assert report.faults == ()
+
+
+ENVIRONMENT: dict[str, Plain] = {
+    "ttl: ${env.N}": {"ttl": 42},
+    'ttl: "${env.N}"': {"ttl": "42"},
+    "a: n${env.N}": {"a": "n42"},
+    "a: ${env.E}": {"a": None},
+    "a: [${env.N}, {b: ${env.E}}]": {"a": [42, {"b": None}]},
+    "${env.N}: x": {"42": "x"},
+    # A value never changes what the rest means, and needs no quoting.
+    "a: ${env.Q}\nb: '${env.Q}'\nc: \"${env.Q}\"": dict.fromkeys("abc", 'x: "b" \\c # d'),
+    "# ${env.UNSET}\na: 1 # ${env.UNSET}": {"a": 1},
+}
+
+
+@pytest.mark.parametrize(("text", "value"), ENVIRONMENT.items())
+def test_environment_is_filled_in_after_parsing(text: str, value: Plain) -> None:
+    found, report = _read(text, {"N": "42", "E": "", "Q": 'x: "b" \\c # d'})
+
+    assert found == value
+    assert report.faults == ()
+
+
+TOLD = {
+    "a: 1\na: 2": ["f:2:1: a: the key 'a' is already defined further up in the same mapping"],
+    "a: 1\n'a': 2": ["f:2:1: a: the key 'a' is already defined further up in the same mapping"],
+    "x-y: {b: {c: 1, c: 2}}": [
+        "f:1:17: x-y.b.c: the key 'c' is already defined further up in the same mapping"
+    ],
+    "a: {<<: {}, <<: {}}": [
+        "f:1:13: a.<<: the key '<<' is already defined further up in the same mapping"
+    ],
+    "a: 1\n${env.A}: 2": [
+        "f:2:1: a: the key 'a' is already defined further up in the same mapping"
+    ],
+    "a: {<<: ~}": ["f:1:9: a.<<: the value of << must be a mapping, or a list of mappings"],
+    "a: {<<: [{}, 5]}": ["f:1:14: a.<<: the value of << must be a mapping, or a list of mappings"],
+    "a: {[x]: 1}": [
+        "f:1:5: a: a list or a mapping cannot be a key; quote it if it is meant as text"
+    ],
+    "a: ${env.X} ${env.Y}\nb: ${env.X}": [
+        "f:1:4: a: the environment variable X is not set",
+        "f:1:4: a: the environment variable Y is not set",
+        "f:2:4: b: the environment variable X is not set",
+    ],
+    "${env.X}: 1": ["f:1:1: ${env.X}: the environment variable X is not set"],
+    "a: !!int x": ["f:1:4: a: the tag !!int does not fit 'x'"],
+    'a: "x\\0"': ["f:1:4: a: the text holds a character that no program can be given"],
+    # What is wrong below an anchor is told there, not at each use.
+    "a: &a {x: ${env.X}}\nb: *a\nc: {<<: *a}": [
+        "f:1:11: a.x: the environment variable X is not set"
+    ],
+}
+
+
+@pytest.mark.parametrize(("text", "faults"), TOLD.items())
+def test_mistakes_are_told(text: str, faults: list[str]) -> None:
+    assert _told(text, {"A": "a"}) == faults
+
+
+def test_borrowed_mistake_leaves_a_taint() -> None:
+    _, report = _read("a: &a {x: ${env.X}}\nb: *a")
+
+    assert report.is_tainted(("b", "x"))
+
+
+def test_every_key_and_item_has_a_place() -> None:
+    _, report = _read("a:\n  - x\n  - b: 1\nc: &c\n  d: 2\ne:\n  <<: *c\n")
+
+    assert report.places == {
+        ("a",): Place(1, 1),
+        ("a", 0): Place(2, 5),
+        ("a", 1): Place(3, 5),
+        ("a", 1, "b"): Place(3, 5),
+        ("c",): Place(4, 1),
+        ("c", "d"): Place(5, 3),
+        ("e",): Place(6, 1),
+        # What is merged stands where it is written.
+        ("e", "d"): Place(5, 3),
+    }
+
+
+def test_aliases_of_aliases_do_not_unfold_for_ever() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+
+    assert _told("\n".join(lines)) == [
+        "f:1:1: the aliases (*name) unfold to more than 100000 values"
+    ]
+
+
+def test_merges_of_merges_do_not_unfold_for_ever() -> None:
+    lines = ["- &a0 {x: 1}"]
+    lines += [f"- &a{n} {{<<: [*a{n - 1}, *a{n - 1}, *a{n - 1}]}}" for n in range(1, 30)]
+
+    assert _told("\n".join(lines)) == [
+        "f:1:1: the aliases (*name) unfold to more than 100000 values"
+    ]
+
+
+def test_chain_of_merges_has_an_end() -> None:
+    lines = ["- &a0 {x: 1}"]
+    lines += [f"- &a{n} {{<<: *a{n - 1}}}" for n in range(1, 200)]
+
+    assert _told("\n".join(lines)) == ["f:1:1: merges (<<) lead to each other more than 100 times"]
+
+
+def test_chain_of_aliases_has_an_end() -> None:
+    lines = ["- &a0 [x]"]
+    lines += [f"- &a{n} [*a{n - 1}]" for n in range(1, 200)]
+
+    assert _told("\n".join(lines)) == [
+        "f:1:1: lists and mappings are nested more than 100 levels deep"
+    ]
+
+
+@given(st.text("ab:-[]{}&*<'\"#\n ,?1.", max_size=60))
+def test_whatever_parses_says_something(text: str) -> None:
+    report = Report()
+    root = sources.parse(text, report)
+
+    if root is not None:
+        to_plain(root, {}, report)

@@ -1,0 +1,90 @@
+"""Who gets a port, and which."""
+
+import pytest
+
+from llamaswap.config.document import Plain, Report
+from llamaswap.config.ports import Ports
+
+M = ("models", "m")
+
+
+def test_every_field_gets_the_same_port() -> None:
+    ports = Ports(5800)
+    model: dict[str, Plain] = {
+        "cmd": "s ${PORT} ${PORT}",
+        "proxy": "http://localhost:${PORT}",
+        "aliases": ["m-${PORT}", 1],
+        "metadata": {"p": "${PORT}"},
+    }
+
+    assert ports.fill(model, M, Report()) == {
+        "cmd": "s 5800 5800",
+        "proxy": "http://localhost:5800",
+        "aliases": ["m-5800", 1],
+        "metadata": {"p": 5800},
+    }
+    assert ports.next == 5801
+
+
+def test_model_that_asks_for_none_takes_none() -> None:
+    ports = Ports(5800)
+    model: dict[str, Plain] = {"cmd": "s", "proxy": "http://h:1"}
+    report = Report()
+
+    assert ports.fill(model, M, report) == model
+    assert ports.next == 5800
+    assert report.faults == ()
+
+
+@pytest.mark.parametrize("cmd", ["s", None])
+def test_proxy_with_a_port_that_no_command_was_told_is_refused(cmd: Plain) -> None:
+    report = Report()
+
+    Ports(5800).fill({"cmd": cmd, "proxy": "http://localhost:${PORT}"}, M, report)
+
+    assert [str(fault) for fault in report.faults] == [
+        (
+            "models.m.proxy: proxy uses ${PORT}, but cmd does not: put ${PORT} into cmd, or give "
+            "proxy the address where the command listens"
+        )
+    ]
+
+
+def test_other_field_with_a_port_that_there_is_not_is_refused() -> None:
+    report = Report()
+
+    Ports(5800).fill({"cmd": "s", "name": "p${PORT}", "env": ["${other}"]}, M, report)
+
+    assert [str(fault) for fault in report.faults] == [
+        (
+            "models.m.name: unknown macro ${PORT}: the model has no port, because its cmd does not "
+            "use ${PORT}"
+        )
+    ]
+
+
+def test_command_that_cannot_be_read_is_fault_enough() -> None:
+    report = Report()
+    report.taint((*M, "cmd"))
+
+    Ports(5800).fill({"cmd": "${wrong}", "proxy": "http://localhost:${PORT}"}, M, report)
+    Ports(5800).fill({"cmd": ["s"], "proxy": "http://localhost:${PORT}"}, ("models", "n"), report)
+
+    assert report.faults == ()
+    assert report.is_tainted((*M, "proxy"))
+    assert report.is_tainted(("models", "n", "proxy"))
+
+
+def test_there_is_no_port_after_the_last() -> None:
+    report = Report()
+    ports = Ports(65535)
+
+    ports.fill({"cmd": "s ${PORT}"}, M, report)
+    ports.fill({"cmd": "s ${PORT}"}, ("models", "n"), report)
+
+    assert [str(fault) for fault in report.faults] == [
+        (
+            "models.n.cmd: there is no port left for this model: its ${PORT} would be 65536, and "
+            "65535 is the last; choose a lower startPort"
+        )
+    ]

@@ -1,0 +1,108 @@
+"""Commands: comments and splitting, with no shell in sight."""
+
+import shlex
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llamaswap.config.text import split_command, strip_comments
+
+
+def test_comment_lines_go_and_blank_lines_stay() -> None:
+    text = "srv\n# gone\n\n  \t# gone too\n-x # stays"
+
+    assert strip_comments(text) == "srv\n\n-x # stays"
+
+
+POSIX = {
+    "": (),
+    "  \n\t ": (),
+    "# only a comment": (),
+    "a b\tc\nd": ("a", "b", "c", "d"),
+    "a\rb\xa0c": ("a\rb\xa0c",),
+    # A line that ends with a backslash goes on; without one it does too.
+    "srv \\\n  -x\n-y": ("srv", "-x", "-y"),
+    "srv --dir D:\\models\\\n--x": ("srv", "--dir", "D:models", "--x"),
+    # A comment is dropped inside a quoted text as well.
+    '"a\n# gone\nb"': ("a\nb",),
+    "srv # stays": ("srv", "#", "stays"),
+    # Outside quotes a backslash takes whatever follows.
+    r"b\ c \"x \'y \\z": ("b c", '"x', "'y", r"\z"),
+    # Quotes open in the middle of a word.
+    """A="x y"z'q r'""": ("A=x yzq r",),
+    r'''"d\e \"f\" \$g \`h \\i"''': (r'd\e "f" $g `h \i',),
+    # Inside quotes too a line's last backslash becomes a blank, and the line break stays.
+    '"a\\\n b"': ("a \n b",),
+    r"""'\n "x"'""": (r'\n "x"',),
+    """"" ''""": ("", ""),
+    # What is left open closes at the end.
+    '"a b': ("a b",),
+    "'a b": ("a b",),
+    "bash -c \"srv && echo it's done": ("bash", "-c", "srv && echo it's done"),
+    "srv && echo hi > ~/x | tee $(y) *.log": (
+        *("srv", "&&", "echo", "hi", ">", "~/x", "|", "tee", "$(y)", "*.log"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), POSIX.items())
+def test_posix_command_is_split(text: str, words: tuple[str, ...]) -> None:
+    assert split_command(text, windows=False) == words
+
+
+def test_backslash_at_the_very_end_is_nothing() -> None:
+    assert split_command("a b\\", windows=False) == ("a", "b")
+    assert split_command("a 'x'\\ ", windows=False) == ("a", "x")
+
+
+WINDOWS = {
+    "": (),
+    "a b\tc\rd\ne": ("a", "b", "c", "d", "e"),
+    "a 'b c'": ("a", "'b", "c'"),
+    r"C:\dir\file x\y": (r"C:\dir\file", r"x\y"),
+    r'"C:\dir\" b': (r'C:\dir" b',),
+    r'"C:\dir\\" b': ("C:\\dir\\", "b"),
+    r"a\\\"b": (r"a\"b",),
+    r"\"a\"": ('"a"',),
+    '"a ""b"" c"': ('a "b" c',),
+    '""': ("",),
+    '"" x': ("", "x"),
+    'a"b c"d': ("ab cd",),
+    '"left open': ("left open",),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), WINDOWS.items())
+def test_windows_command_is_split(text: str, words: tuple[str, ...]) -> None:
+    assert split_command(text, windows=True) == words
+
+
+ARGUMENTS = st.lists(
+    st.text(st.characters(blacklist_characters="#\n\r\0", codec="utf-8"), min_size=1), min_size=1
+)
+
+
+@given(ARGUMENTS)
+def test_what_a_shell_quotes_comes_back_posix(arguments: list[str]) -> None:
+    command = shlex.join(arguments)
+
+    assert split_command(f"{command} .", windows=False) == (*arguments, ".")
+
+
+@given(ARGUMENTS)
+def test_what_windows_quotes_comes_back(arguments: list[str]) -> None:
+    command = subprocess.list2cmdline(arguments)
+
+    assert split_command(f"{command} .", windows=True) == (*arguments, ".")
+
+
+@given(text=st.text(), windows=st.booleans())
+def test_any_text_is_split(text: str, *, windows: bool) -> None:
+    assert all(isinstance(word, str) for word in split_command(text, windows=windows))
+
+
+@given(st.text("ab\\\"' \n", max_size=20))
+def test_words_of_a_posix_command_hold_no_more_than_it(text: str) -> None:
+    assert sum(map(len, split_command(text, windows=False))) <= len(text)
