@@ -91,7 +91,7 @@ class Dialer:
 
     async def _secured(self, wire: LeanStream, host: str) -> trio.SSLStream[LeanStream]:
         if self._tls is None:
-            # Reads the system's certificates: 20 ms, once, if anybody asks for TLS.
+            # Reads the system's certificates: some 25 ms, once, if anybody asks for TLS.
             self._tls = ssl.create_default_context()
         stream = trio.SSLStream(wire, self._tls, server_hostname=host, https_compatible=True)
         await stream.do_handshake()
