@@ -54,7 +54,9 @@ class Caller:
     def __init__(self, line: Line, scope: Scope, tell: Send, stream_id: int) -> None:
         self._line = line
         self._tell = tell
-        self._scope = scope
+        # Not the scope itself, which holds this object: see `release`.
+        self._version: str = scope["http_version"]
+        self._method: str = scope.get("method", "GET")
         self.stream_id = stream_id
         self._inbox: deque[Message] = deque()
         self._held = 0
@@ -128,15 +130,15 @@ class Caller:
     async def _start(self, message: Message) -> None:
         headers = list(message.get("headers", ()))
         names = {bytes(name).lower() for name, _ in headers}
-        is_http1 = self._scope["http_version"] in _HTTP1
+        is_http1 = self._version in _HTTP1
         if is_http1 and (self._line.is_leaving or not self.has_whole_request):
             # The rest of a body that the app does not want is not waited for.
             headers.append((b"connection", b"close"))
         await self._tell(message | {"headers": headers})
         self.has_begun = True
         sized = b"content-length" in names and b"transfer-encoding" not in names
-        has_body = self._scope["method"] != "HEAD" and message["status"] not in BODILESS
-        self.is_chunked = has_body and not sized and self._scope["http_version"] == "1.1"
+        has_body = self._method != "HEAD" and message["status"] not in BODILESS
+        self.is_chunked = has_body and not sized and self._version == "1.1"
         self.is_delimited = sized or self.is_chunked or not is_http1
         # A head that announces its body's length leaves together with the body.
         if not sized:
@@ -190,6 +192,21 @@ class Caller:
             if self.is_gone:
                 for scope in self._to_cancel:
                     scope.cancel()
+
+    def release(self) -> None:
+        """Let go of everything: the app has ended.
+
+        Without this, every request would leave a circle of objects to the garbage
+        collector, with what its client sent and the app did not read.
+        """
+        self.dismiss({"type": "http.disconnect"})
+        self._inbox.clear()
+        self._to_cancel.clear()
+        self._tell = _tell_nobody
+
+
+async def _tell_nobody(_: Message) -> None:
+    await trio.lowlevel.checkpoint()
 
 
 _HTTP1 = ("1.1", "1.0")

@@ -16,7 +16,8 @@ import trio
 
 from llamaswap.web.asgi import Message, Receive, Scope, Send
 from llamaswap.web.caller import Caller
-from llamaswap.web.protocols import Address, Circumstances, HttpProtocol, RefusedError, Tell
+from llamaswap.web.circumstances import Circumstances
+from llamaswap.web.protocols import Address, HttpProtocol, RefusedError, Tell
 from llamaswap.web.wire import Wire
 
 logger = logging.getLogger("llamaswap.web")
@@ -70,6 +71,7 @@ class Connection:
         self._is_ending = False
         """Whether nothing more will be said, so that the connection can be closed."""
         self._is_discarding = False
+        self._is_read_out = False
         self._last_caller: Caller | None = None
         self._open_requests = 0
         self._nursery: trio.Nursery
@@ -90,6 +92,7 @@ class Connection:
                         self._reading.deadline = trio.current_time() + IDLE_LIMIT
                         await self._protocol.start()
                         await self._read()
+                    self._is_read_out = True
                     await self._protocol.hang_up()
                     if self._is_ending:
                         await self.flush()
@@ -103,7 +106,7 @@ class Connection:
         """Close at once if no request is open, else after the answer."""
         self._wire.hurry()
         self._protocol.hurry()
-        if self._is_idle:
+        if self._is_idle and not self._is_read_out:
             self._nursery.start_soon(self._say_goodbye)
 
     async def _say_goodbye(self) -> None:
@@ -217,7 +220,7 @@ class Connection:
         if not caller.is_cut:
             await tell(None)
             await self.flush()
-        caller.dismiss({"type": "http.disconnect"})
+        caller.release()
         self._open_requests -= 1
         if not self._gathers and not self._open_requests:
             # Hypercorn says so too, but not after a stream was reset.
