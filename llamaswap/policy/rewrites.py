@@ -46,6 +46,10 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = bytes.maketrans(b"[{]}", b"\2\2\0\0")
 """Of nesting, plus one: bytes have no sign."""
 
+BLOCK = 65_536
+"""Bytes whose brackets are counted at once; only in a block where the value may end
+are they looked at one by one, so that ten million of them cost no seconds."""
+
 
 def read_ask(body: bytes) -> Ask:
     """Find ``model`` and ``stream`` among the top-level keys of a JSON object.
@@ -94,6 +98,8 @@ def _members(body: bytes) -> Iterator[tuple[str, _Span]]:
     found = _KEY_OR_END.search(body, top.end())
     while found is not None and found.group() == b'"':
         key_end = _string_end(body, found.end())
+        if key_end < 0:
+            return
         start = _skip(_COLON, body, key_end)
         end = _value_end(body, start)
         if end < 0:
@@ -136,16 +142,20 @@ def _container_end(body: bytes, start: int) -> int:
     Brackets are only counted, so that neither depth nor a mismatch matters.
     """
     depth = 0
-    while start >= 0:
-        quote = body.find(b'"', start)
-        stop = len(body) if quote < 0 else quote
+    while 0 <= start < len(body):
+        quote = body.find(b'"', start, start + BLOCK)
+        stop = start + BLOCK if quote < 0 else quote
         steps = body[start:stop].translate(_STEPS, _NO_BRACKETS)
-        for index, step in enumerate(steps):
-            depth += step - 1
-            if depth == 0:
-                closing = next(islice(_BRACKET.finditer(body, start, stop), index, None))
-                return closing.end()
-        start = -1 if quote < 0 else _string_end(body, quote + 1)
+        shut = steps.count(0)
+        if shut < depth:
+            depth += len(steps) - 2 * shut
+        else:
+            for index, step in enumerate(steps):
+                depth += step - 1
+                if depth == 0:
+                    closing = next(islice(_BRACKET.finditer(body, start, stop), index, None))
+                    return closing.end()
+        start = stop if quote < 0 else _string_end(body, quote + 1)
     return -1
 
 

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llamaswap.policy.messages import ModelId
+from llamaswap.policy.naming import Names
+
+ANT, AUTHOR, DEEP, SPACE = (ModelId(name) for name in ("ant", "author/model", "author", "my model"))
+NAMES = Names.of(
+    {
+        ANT: ["bee", "author/model"],
+        AUTHOR: ["a/b/c", "shared"],
+        DEEP: ["shared", "ant"],
+        SPACE: [],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("ant", ANT),
+        ("bee", ANT),
+        ("author/model", AUTHOR),
+        ("shared", AUTHOR),
+        ("Ant", None),
+        ("", None),
+        ("cat", None),
+    ],
+    ids=["id", "alias", "id wins", "first alias wins", "case counts", "empty", "unknown"],
+)
+def test_names(name: str, model: ModelId | None) -> None:
+    assert NAMES.resolve(name) == model
+
+
+def test_all_ids_are_known_in_order() -> None:
+    assert NAMES.models == (ANT, DEEP, AUTHOR, SPACE)
+    assert Names.of({}).models == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("ant/v1/chat/completions", (ANT, "/v1/chat/completions")),
+        ("ant/", (ANT, "/")),
+        ("ant", (ANT, "")),
+        ("ant//x", (ANT, "//x")),
+        ("bee/x%20y%2Fz", (ANT, "/x%20y%2Fz")),
+        ("author/model/x", (AUTHOR, "/x")),
+        ("author%2Fmodel/x", (AUTHOR, "/x")),
+        ("author%2fmodel", (AUTHOR, "")),
+        ("author/other/x", (DEEP, "/other/x")),
+        ("a/b%2Fc/d", (AUTHOR, "/d")),
+        ("ant%2Fx", (ANT, "/%2Fx")),
+        ("my%20model/x", (SPACE, "/x")),
+        ("%61nt/x", (ANT, "/x")),
+        ("my%2520model/x", None),
+        ("antelope/x", None),
+        ("a/b/x", None),
+        ("/ant", None),
+        ("", None),
+        ("%ff%/x", None),
+    ],
+)
+def test_model_at_the_head_of_a_path(path: str, found: tuple[ModelId, str] | None) -> None:
+    assert NAMES.split_path(path) == found
+
+
+def test_path_finds_nobody_where_there_is_nobody() -> None:
+    assert Names.of({}).split_path("ant/x") is None
+
+
+def test_long_paths_cost_no_more_than_long_names() -> None:
+    assert NAMES.split_path("x/" * 1_000_000) is None
+
+
+@given(name=st.text(st.characters(codec="utf-8"), min_size=1), slashes=st.booleans())
+def test_every_id_is_found_however_it_is_encoded(name: str, *, slashes: bool) -> None:
+    model = ModelId(name)
+
+    encoded = quote(name, safe="/" if slashes else "")
+
+    assert Names.of({model: []}).split_path(f"{encoded}/x%2Fy") == (model, "/x%2Fy")

@@ -1,0 +1,319 @@
+"""Promises of the scheduler that hold for any traffic."""
+
+from __future__ import annotations
+
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from llamaswap.policy.eviction import GroupRule
+from llamaswap.policy.messages import (
+    Command,
+    Event,
+    Fleet,
+    Gone,
+    Grant,
+    LeaseAsked,
+    LeaseId,
+    LeaseReturned,
+    ModelId,
+    ModelRule,
+    ModelState,
+    Ready,
+    Reconfigure,
+    Refuse,
+    Settled,
+    Shutdown,
+    Start,
+    Stop,
+    Stuck,
+    Ticket,
+    UnloadAsked,
+    View,
+    ViewAsked,
+)
+from llamaswap.policy.scheduler import Scheduler
+from tests.policy.words import (
+    NOBODY,
+    TOGETHER,
+    A,
+    B,
+    C,
+    D,
+    fleet,
+    hangs,
+)
+
+E = ModelId("e")
+ALL = (A, B, C, D, E)
+FLEETS = (
+    fleet(ALL, idle_after=5.0),
+    fleet(ALL, limit=2, version=" v2"),
+    fleet(ALL, GroupRule("free", ALL, swap=False), limit=1),
+    fleet((A, C, D, E), GroupRule("n", (D, E), swap=False, exclusive=False), idle_after=2.0),
+    fleet(ALL, GroupRule("p", (A, B), persistent=True), GroupRule("q", (C, D), exclusive=False)),
+    Fleet(
+        {A: ModelRule("run a"), B: ModelRule("run b v2"), C: ModelRule("run c")}, TOGETHER.evictions
+    ),
+)
+A_MODEL = st.sampled_from([*ALL, NOBODY])
+SELDOM = st.sampled_from([False] * 3 + [True])
+"""What throws everything over happens seldom, so that something can build up."""
+
+
+class AnyTraffic(RuleBasedStateMachine):
+    """Whatever arrives in whatever order, these promises hold.
+
+    The machine plays the router: it keeps books of its own about processes and
+    leases, from what it was told, and checks each command against them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batch: list[Event] = []
+        self.now = 0.0
+        self.numbers = 0
+        self.waiting: dict[LeaseId, ModelId] = {}
+        self.serving: dict[LeaseId, ModelId] = {}
+        self.over: set[LeaseId] = set()
+        self.tickets: set[Ticket] = set()
+        self.live: dict[ModelId, object] = {}
+        self.ready: set[ModelId] = set()
+        self.stopping: set[ModelId] = set()
+        self.stuck: set[ModelId] = set()
+        self.leaving = False
+
+    @initialize(fleet=st.sampled_from(FLEETS))
+    def opens(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.scheduler = Scheduler(fleet)
+        self.twin = Scheduler(self.mirrored(fleet))
+
+    @staticmethod
+    def mirrored(fleet: Fleet) -> Fleet:
+        return Fleet(dict(sorted(fleet.models.items(), reverse=True)), fleet.evictions)
+
+    def number(self) -> int:
+        self.numbers += 1
+        return self.numbers
+
+    # What may happen.
+
+    @rule(models=st.lists(A_MODEL, min_size=1, max_size=3))
+    def some_ask(self, models: list[ModelId]) -> None:
+        self.batch.extend(LeaseAsked(LeaseId(self.number()), model) for model in models)
+
+    @precondition(lambda self: self.waiting or self.serving)
+    @rule(data=st.data())
+    def somebody_is_done(self, data: st.DataObject) -> None:
+        lease = data.draw(st.sampled_from(sorted(self.waiting | self.serving)))
+        self.batch.append(LeaseReturned(lease))
+
+    @rule(lease=st.integers(0, 30))
+    def somebody_may_be_done(self, lease: int) -> None:
+        if lease <= self.numbers:
+            self.batch.append(LeaseReturned(LeaseId(lease)))
+
+    @rule()
+    def everybody_is_done(self) -> None:
+        self.batch.extend(LeaseReturned(lease) for lease in sorted(self.serving))
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data())
+    def a_process_is_ready(self, data: st.DataObject) -> None:
+        self.batch.append(Ready(data.draw(st.sampled_from(sorted(self.live)))))
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data(), seldom=SELDOM)
+    def a_process_ends(self, data: st.DataObject, *, seldom: bool) -> None:
+        if seldom:
+            self.batch.append(Gone(data.draw(st.sampled_from(sorted(self.live))), "ended"))
+
+    @precondition(lambda self: self.live.keys() & self.stopping)
+    @rule(data=st.data())
+    def a_stopped_process_ends(self, data: st.DataObject) -> None:
+        ending = sorted(self.live.keys() & self.stopping)
+        self.batch.append(Gone(data.draw(st.sampled_from(ending))))
+
+    @precondition(lambda self: self.live.keys() & self.stopping)
+    @rule(data=st.data(), seldom=SELDOM)
+    def a_process_hangs(self, data: st.DataObject, *, seldom: bool) -> None:
+        if seldom:
+            self.batch.append(hangs(data.draw(st.sampled_from(sorted(self.live)))))
+
+    @rule(models=st.one_of(st.none(), st.frozensets(A_MODEL, max_size=2)), seldom=SELDOM)
+    def somebody_unloads(self, models: frozenset[ModelId] | None, *, seldom: bool) -> None:
+        if seldom:
+            self.batch.append(UnloadAsked(Ticket(self.number()), models))
+
+    @rule(fleet=st.sampled_from(FLEETS), seldom=SELDOM)
+    def the_configuration_changes(self, fleet: Fleet, *, seldom: bool) -> None:
+        if seldom:
+            self.batch.append(Reconfigure(Ticket(self.number()), fleet))
+
+    @rule(seldom=SELDOM, very=SELDOM)
+    def the_program_leaves(self, *, seldom: bool, very: bool) -> None:
+        if seldom and very:
+            self.batch.append(Shutdown())
+
+    @rule(seconds=st.floats(0, 10))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        self.the_batch_is_handed_over()
+
+    @rule()
+    def no_time_passes(self) -> None:
+        self.the_batch_is_handed_over()
+
+    @precondition(lambda self: self.batch)
+    @rule()
+    def the_batch_is_handed_over(self) -> None:
+        events, self.batch = self.batch, []
+        were_live = set(self.live)
+        for event in events:
+            self.take_note(event)
+        commands = self.scheduler.handle(events, self.now)
+        mirrored = [
+            Reconfigure(event.ticket, self.mirrored(event.fleet))
+            if isinstance(event, Reconfigure)
+            else event
+            for event in events
+        ]
+        assert self.twin.handle(mirrored, self.now) == commands, "same input, same output"
+        for command in commands:
+            if isinstance(command, Stop):
+                assert command.model in were_live
+            self.carry_out(command)
+
+    def take_note(self, event: Event) -> None:
+        match event:
+            case LeaseAsked(lease, model):
+                self.waiting[lease] = model
+            case LeaseReturned(lease):
+                self.waiting.pop(lease, None)
+                self.serving.pop(lease, None)
+                self.over.add(lease)
+            case Ready(model):
+                if model in self.live and model not in self.stopping:
+                    self.ready.add(model)
+            case Gone(model):
+                self.forget(model)
+            case Stuck(model):
+                self.note_stuck(model)
+            case Reconfigure(ticket, fleet):
+                self.fleet = fleet
+                self.tickets.add(ticket)
+            case UnloadAsked(ticket) | ViewAsked(ticket):
+                self.tickets.add(ticket)
+            case Shutdown():
+                self.leaving = True
+
+    def forget(self, model: ModelId) -> None:
+        self.live.pop(model, None)
+        for state in (self.ready, self.stopping, self.stuck):
+            state.discard(model)
+        for lease in [one for one, its in self.serving.items() if its == model]:
+            del self.serving[lease]
+
+    def note_stuck(self, model: ModelId) -> None:
+        if model in self.live:
+            self.stuck.add(model)
+            self.stopping.add(model)
+            self.ready.discard(model)
+
+    # What each command must be.
+
+    def carry_out(self, command: Command) -> None:
+        match command:
+            case Grant(lease, model):
+                assert self.waiting.pop(lease) == model
+                assert model in self.ready
+                self.serving[lease] = model
+            case Refuse(lease, model):
+                # It may have been returned later in the same batch.
+                assert self.waiting.pop(lease, model) == model
+                assert lease not in self.serving
+            case Start():
+                self.check_start(command)
+                self.live[command.model] = command.specification
+                self.stopping.discard(command.model)
+            case Stop(model, reason):
+                if reason.startswith(("makes room", "idle")):
+                    assert model not in self.serving.values()
+                self.stopping.add(model)
+                self.ready.discard(model)
+            case Settled(ticket):
+                self.tickets.remove(ticket)
+            case View():
+                raise AssertionError("nobody has asked")
+
+    def check_start(self, command: Start) -> None:
+        models = self.fleet.models
+        assert not self.leaving
+        assert command.model not in self.live
+        assert command.specification == models[command.model].specification
+        for other, specification in self.live.items():
+            there = models.get(other)
+            if other not in self.stuck:
+                assert there is not None, "removed processes go first"
+                assert there.specification == specification, "replaced processes go first"
+            stops_other = other in self.fleet.evictions(command.model, frozenset({other}))
+            assert not stops_other or self.spares(other, command.model), "may not coexist"
+
+    def spares(self, model: ModelId, other: ModelId) -> bool:
+        return model in self.fleet.models and other not in self.fleet.evictions(
+            model, frozenset({other})
+        )
+
+    # What must be true at any time.
+
+    @invariant()
+    def nobody_is_forgotten(self) -> None:
+        settled = all(model in self.ready or model in self.stuck for model in self.live)
+        if not self.batch and settled and not self.serving:
+            assert not self.waiting, "a request waits and nothing is under way"
+            assert not self.tickets, "a ticket waits and nothing is under way"
+
+    @invariant()
+    def time_does_not_stand_still(self) -> None:
+        wakeup = self.scheduler.next_wakeup
+        assert wakeup is None or wakeup > self.now or self.batch
+
+    @invariant()
+    def the_books_agree(self) -> None:
+        if self.batch:
+            return
+        (view,) = self.scheduler.handle([ViewAsked(Ticket(0))], self.now)
+        self.twin.handle([ViewAsked(Ticket(0))], self.now)
+        assert isinstance(view, View)
+        assert [seen.model for seen in view.models] == sorted(self.fleet.models.keys() | self.live)
+        for seen in view.models:
+            assert seen.serving == list(self.serving.values()).count(seen.model)
+            assert seen.waiting == list(self.waiting.values()).count(seen.model)
+            assert (seen.state is ModelState.STOPPED) == (seen.model not in self.live)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "scheduler"):
+            return
+        # Everybody leaves, every process does as it is told.
+        self.the_batch_is_handed_over()
+        self.batch.extend(LeaseReturned(lease) for lease in sorted(self.waiting | self.serving))
+        self.the_batch_is_handed_over()
+        while self.live.keys() - self.ready:
+            for model in sorted(self.live.keys() - self.ready):
+                self.batch.append(Gone(model) if model in self.stopping else Ready(model))
+            self.the_batch_is_handed_over()
+        self.nobody_is_forgotten()
+        self.the_books_agree()
+        if self.leaving:
+            assert self.scheduler.finished
+
+
+TestAnyTraffic = AnyTraffic.TestCase
+# Longer than usual: it takes some steps until a model stands in another's way.
+# No explaining: it traces every line of a failing run, for minutes.
+TestAnyTraffic.settings = settings(
+    max_examples=3 * settings().max_examples,
+    stateful_step_count=100,
+    phases=set(Phase) - {Phase.explain},
+)
