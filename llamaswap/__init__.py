@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from llamaswap.policy.messages import Target as Target
     from llamaswap.service import SwapRouter as SwapRouter
     from llamaswap.service import open_swap_router as open_swap_router
+    from llamaswap.web.tls import TlsFiles as TlsFiles
 
 __version__ = _version.VERSION
 
@@ -51,9 +52,30 @@ _HOMES = {
     "Target": "policy.messages",
     "SwapRouter": "service",
     "open_swap_router": "service",
+    "TlsFiles": "web.tls",
 }
 
-__all__ = ("__version__", *_HOMES)  # noqa: PLE0604 - the table above is the list
+__all__ = [
+    "BusyError",
+    "Config",
+    "ConfigError",
+    "Fault",
+    "GroupRule",
+    "ListenError",
+    "ModelConfig",
+    "ModelId",
+    "StartError",
+    "SwapError",
+    "SwapRouter",
+    "Target",
+    "TlsFiles",
+    "UnavailableError",
+    "UnknownModelError",
+    "UpstreamError",
+    "__version__",
+    "load_config",
+    "open_swap_router",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,7 @@ the router task.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count
@@ -63,7 +63,7 @@ class RouterClient:
     """All that the rest of the house holds of the router: its inbox."""
 
     _inbox: trio.MemorySendChannel[Envelope]
-    _numbers: count[int] = field(factory=partial(count, 1), init=False)
+    _numbers: Iterator[int] = field(factory=count, init=False)
 
     @asynccontextmanager
     async def lease(self, model: ModelId) -> AsyncGenerator[Lease, None]:

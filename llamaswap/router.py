@@ -40,11 +40,11 @@ from llamaswap.policy.messages import (
     View,
 )
 from llamaswap.policy.scheduler import Scheduler
-from llamaswap.relay.exchange import probe
 from llamaswap.relay.client import Pool
+from llamaswap.relay.exchange import probe
 from llamaswap.upstream.process import HealthCheck, UpstreamSpec, run_upstream, wait_gone
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 OnOutput = Callable[[ModelId, bytes], object]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from attrs import define, frozen
 
 from llamaswap.config.schema import Config
 from llamaswap.config.text import split_command
-from llamaswap.errors import ConfigError, Fault, UnknownModelError
+from llamaswap.errors import ConfigError, Fault, SwapError, UnknownModelError
 from llamaswap.observe.logs import LogBook, run_log_keeping
 from llamaswap.policy.eviction import Groups
 from llamaswap.policy.messages import Fleet, ModelId, ModelRule, ModelView, Target
@@ -30,8 +30,9 @@ from llamaswap.upstream.process import UpstreamSpec
 from llamaswap.web.app import App
 from llamaswap.web.front import Front, Snapshot
 from llamaswap.web.server import open_listeners, serve, urls_of
+from llamaswap.web.tls import TlsFiles, secured, tls_context
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -135,11 +136,19 @@ class SwapRouter:
 
         Raises:
           ConfigError: it has keys without behaviour yet; nothing has changed.
+          SwapError: it is in force, but a process survived being killed; or the
+            router has ended.
         """
         refuse_unsupported(config)
-        answer, wait = trio.open_memory_channel[Plan](1)  # the one answer
-        await self._reloads.send(_Reload(config, answer))
-        return await wait.receive()
+        answer, wait = trio.open_memory_channel[Plan | SwapError](1)  # the one answer
+        try:
+            await self._reloads.send(_Reload(config, answer))
+            outcome = await wait.receive()
+        except (trio.BrokenResourceError, trio.EndOfChannel) as exc:
+            raise SwapError("the router has ended") from exc
+        if isinstance(outcome, SwapError):
+            raise outcome
+        return outcome
 
     def _resolve(self, name: str) -> ModelId:
         model = self._front.snapshot.names.resolve(name)
@@ -153,7 +162,7 @@ class _Reload:
     """A wish to change the configuration."""
 
     config: Config
-    answer: trio.MemorySendChannel[Plan]
+    answer: trio.MemorySendChannel[Plan | SwapError]
 
 
 @asynccontextmanager
@@ -161,6 +170,7 @@ async def open_swap_router(
     config: Config,
     *,
     listen: str | Sequence[str] | None = "127.0.0.1:8080",
+    tls: TlsFiles | None = None,
     drain: float = 30,
 ) -> AsyncGenerator[SwapRouter, None]:
     """Serve the models of ``config`` until the block is left.
@@ -170,11 +180,12 @@ async def open_swap_router(
       listen: ``host:port``, or several; port 0 picks a free one, see
         `SwapRouter.urls`. ``None`` opens no socket; use `SwapRouter.app` as an
         ASGI application.
+      tls: certificate and key; ``None``: plain HTTP.
       drain: seconds that open requests have to finish, when the block is left
         and when a reload replaces a model.
 
     Raises:
-      ListenError: an address is taken or not ours.
+      ListenError: an address is taken or not ours, or the certificate is bad.
       ConfigError: the configuration has keys without behaviour yet.
 
     Leaving the block:
@@ -197,7 +208,7 @@ async def open_swap_router(
         app = App(front)
         async with (
             open_layer(partial(run_reloads, front, drain), grace=1) as reloads,
-            open_layer(partial(run_web, app, addresses), grace=drain) as urls,
+            open_layer(partial(run_web, app, addresses, tls), grace=drain) as urls,
         ):
             yield SwapRouter(urls, app, front, reloads)
 
@@ -205,15 +216,22 @@ async def open_swap_router(
 async def run_web(
     app: App,
     addresses: Sequence[str],
+    tls: TlsFiles | None,
     leaving: trio.Event,
     *,
     task_status: trio.TaskStatus[tuple[str, ...]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve ``app`` on ``addresses`` until ``leaving`` is set and the last request is done."""
     app.front.leaving = leaving
-    listeners = await open_listeners(addresses)
+    context = None if tls is None else tls_context(tls)
+    plain = await open_listeners(addresses)
+    listeners = plain if context is None else secured(plain, context)
     task_status.started(urls_of(listeners))
-    await serve(app, listeners, leaving)
+    if listeners:
+        await serve(app, listeners, leaving)
+    else:
+        # Who serves the app on a server of its own ends it before us.
+        await leaving.wait()
 
 
 async def run_reloads(
@@ -229,13 +247,27 @@ async def run_reloads(
 
     async def carry_out() -> None:
         async for wish in wishes:
-            wish.answer.send_nowait(await _reload(front, wish.config, drain))
+            # Closed however this ends: nobody waits for a reload that was cut off.
+            with wish.answer:
+                wish.answer.send_nowait(await _outcome_of(front, wish.config, drain))
 
-    async with trio.open_nursery() as nursery, wishes:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(carry_out)
         task_status.started(send)
         await leaving.wait()
         nursery.cancel_scope.cancel()
+    with suppress(trio.WouldBlock):
+        while True:
+            wishes.receive_nowait().answer.close()
+    wishes.close()
+
+
+async def _outcome_of(front: Front, config: Config, drain: float) -> Plan | SwapError:
+    try:
+        return await _reload(front, config, drain)
+    except SwapError as exc:
+        # What cannot be killed is the asker's to hear, and nobody else's.
+        return exc
 
 
 async def _reload(front: Front, config: Config, drain: float) -> Plan:
@@ -252,9 +284,10 @@ async def _reload(front: Front, config: Config, drain: float) -> Plan:
     with trio.move_on_after(drain):
         await settled()
         return steps
-    going = frozenset((*steps.replace, *steps.remove))
     logger.warning("reload: cutting what is still served after %g s", drain)
-    await front.router.unload(going)
+    # Removed models that are gone already are unknown to the router by now.
+    left = frozenset(view.model for view in await front.router.view())
+    await front.router.unload(left.intersection((*steps.replace, *steps.remove)))
     return steps
 
 

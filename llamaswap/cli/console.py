@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from threading import Thread
 
 import trio
 from attrs import define, field
@@ -42,19 +43,26 @@ class Console:
         """Write what is said until ``leaving`` is set, then the last lines."""
         task_status.started()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._write_all)
+            nursery.start_soon(self._write_until, leaving)
             await leaving.wait()
-            nursery.cancel_scope.cancel()
-        with trio.move_on_after(LAST_LINES_WITHIN):
-            await self._write(self._lines.receive_nowait())
+            nursery.cancel_scope.deadline = trio.current_time() + LAST_LINES_WITHIN
+            self._lines.put(b"")  # the writer may be waiting for something to write
 
     def flush(self) -> None:
-        """Write what waits, in this thread: for the moment before `os._exit`."""
-        write_fully(self._file, _text_of(self._lines.receive_nowait()))
+        """Write what waits, without Trio: for the moment before `os._exit`.
 
-    async def _write_all(self) -> None:
-        while True:
+        It returns after `LAST_LINES_WITHIN`: a full pipe may block for ever.
+        """
+        arguments = (self._file, _text_of(self._lines.receive_nowait()))
+        writing = Thread(target=write_fully, args=arguments, daemon=True)
+        writing.start()
+        writing.join(LAST_LINES_WITHIN)
+
+    async def _write_until(self, leaving: trio.Event) -> None:
+        # Not cancelled while there is time: what it has taken would be lost.
+        while not leaving.is_set():
             await self._write(await self._lines.receive())
+        await self._write(self._lines.receive_nowait())
 
     async def _write(self, heard: Heard[bytes]) -> None:
         # A full pipe blocks the thread, perhaps for ever; then it is abandoned.

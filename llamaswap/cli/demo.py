@@ -21,6 +21,7 @@ from contextlib import ExitStack, aclosing
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import trio
 from attrs import define, field
@@ -249,5 +250,7 @@ def text_of(event: bytes) -> str:
     data = event.removeprefix(b"data: ")
     if data in {event, b"[DONE]"}:
         return ""
-    choices = json.loads(data).get("choices") or [{}]
-    return choices[0].get("delta", {}).get("content") or ""
+    chunk: dict[str, Any] = json.loads(data)
+    choices: list[dict[str, Any]] = chunk.get("choices") or [{}]
+    delta: dict[str, str | None] = choices[0].get("delta", {})
+    return delta.get("content") or ""

@@ -1,3 +1,5 @@
+# pyright: basic, reportAttributeAccessIssue=false, reportMissingTypeStubs=false
+# (the wheel of xllamacpp carries no types)
 """A llama.cpp server from a wheel, for machines without ``llama-server``.
 
 Run as a process of its own by ``llama-swap demo``. It takes those flags of

@@ -10,9 +10,11 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import psutil
 import trio
 from attrs import define, field
 
@@ -25,25 +27,26 @@ from llamaswap.errors import ConfigError, SwapError
 from llamaswap.observe.logs import ROOT_LOGGER, run_log_keeping
 from llamaswap.service import SwapRouter, open_layer, open_swap_router, refuse_unsupported
 from llamaswap.upstream.spawn import kill_all
+from llamaswap.web.tls import TlsFiles
 
-logger = logging.getLogger("llamaswap.cli")
+logger: logging.Logger = logging.getLogger("llamaswap.cli")
 
 DEFAULT_LISTEN = ":8080"
+DEFAULT_TLS_LISTEN = ":8443"
 
 _LEAVE = {signal.SIGINT, signal.SIGTERM}
 _RELOAD = {signal.SIGHUP} if sys.platform != "win32" else set[signal.Signals]()
-
-_NOT_BUILT = ("config-dir", "tls-cert-file", "tls-key-file")
 
 
 def serve(flags: Flags) -> int:
     """Serve until a signal comes; return the exit status."""
     try:
         path = _config_path(flags)
+        tls = _tls_files(flags)
         config = load_config(path)
         refuse_unsupported(config)
-        listen = flags.text("listen") or DEFAULT_LISTEN
-        trio.run(run_until_signal, path, config, listen)
+        listen = flags.text("listen") or (DEFAULT_TLS_LISTEN if tls else DEFAULT_LISTEN)
+        trio.run(run_until_signal, path, config, listen, tls)
     except SwapError as exc:
         print(f"llama-swap: {exc}", file=sys.stderr)
         return 1
@@ -51,9 +54,8 @@ def serve(flags: Flags) -> int:
 
 
 def _config_path(flags: Flags) -> Path:
-    for name in _NOT_BUILT:
-        if name in flags.texts:
-            raise SwapError(f"-{name} is not supported yet; leave it out")
+    if "config-dir" in flags.texts:
+        raise SwapError("-config-dir is not supported yet; leave it out")
     if flags.switch("watch-config"):
         raise SwapError("-watch-config is not supported yet; send SIGHUP to reload")
     if not flags.text("config"):
@@ -61,11 +63,20 @@ def _config_path(flags: Flags) -> Path:
     return Path(flags.text("config"))
 
 
-async def run_until_signal(path: Path, config: Config, listen: str) -> None:
+def _tls_files(flags: Flags) -> TlsFiles | None:
+    certificate, key = flags.text("tls-cert-file"), flags.text("tls-key-file")
+    if not certificate and not key:
+        return None
+    if not certificate or not key:
+        raise SwapError("TLS needs both -tls-cert-file and -tls-key-file, or neither")
+    return TlsFiles(Path(certificate), Path(key))
+
+
+async def run_until_signal(path: Path, config: Config, listen: str, tls: TlsFiles | None) -> None:
     """Serve ``config`` until SIGINT or SIGTERM; reload ``path`` at SIGHUP.
 
     Raises:
-      ListenError: the address is taken or not ours.
+      ListenError: the address is taken or not ours, or the certificate is bad.
     """
     logging.getLogger(ROOT_LOGGER).setLevel(logging.INFO)
     console = Console()
@@ -73,7 +84,7 @@ async def run_until_signal(path: Path, config: Config, listen: str) -> None:
         open_layer(console.run, grace=2),
         open_layer(partial(run_log_keeping, console.say), grace=1),
         open_layer(partial(run_signals, console), grace=0) as orders,
-        open_swap_router(config, listen=listen) as swap,
+        open_swap_router(config, listen=listen, tls=tls) as swap,
         open_layer(partial(run_reloads, path, swap, orders), grace=0),
     ):
         announce(swap.urls)
@@ -118,7 +129,20 @@ async def run_signals(
                 logger.warning("second signal: killing every model and leaving at once")
                 kill_all()
                 console.flush()
+                kill_newborn()
                 os._exit(1)
+
+
+def kill_newborn() -> None:
+    """Kill the children that a worker thread has created beside `kill_all`.
+
+    Their tasks, which would have put them into its table, do not run any more.
+    The second look is for one that was created during the first.
+    """
+    for _ in range(2):
+        for child in psutil.Process().children():
+            with suppress(psutil.Error):
+                child.kill()
 
 
 async def run_reloads(
@@ -138,6 +162,8 @@ async def run_reloads(
             await swap.reload(config)
         except ConfigError as exc:
             logger.warning("reload: the old configuration stays, because of: %s", exc)
+        except SwapError as exc:
+            logger.warning("reload: the new configuration is in force, but: %s", exc)
 
 
 def announce(urls: tuple[str, ...]) -> None:

@@ -21,15 +21,12 @@ from attrs import frozen
 class Ask:
     """What a JSON body asks for."""
 
-    model: str
+    model: str = ""
     """Empty if the body names none."""
 
-    streaming: bool
-    span: tuple[int, int] | None
+    span: tuple[int, int] | None = None
     """Where the value of ``model`` stands in the body, from the first byte to behind the last."""
 
-
-NO_ASK = Ask("", streaming=False, span=None)
 
 _Span = tuple[int, int]
 
@@ -52,27 +49,17 @@ are they looked at one by one, so that ten million of them cost no seconds."""
 
 
 def read_ask(body: bytes) -> Ask:
-    """Find ``model`` and ``stream`` among the top-level keys of a JSON object.
+    """Find ``model`` among the top-level keys of a JSON object.
 
-    Lenient: what stands before the first brace is skipped, errors behind a
+    Lenient: what stands before the first brace is skipped, errors behind the
     value do not matter to it, and of a repeated key the first counts. Numbers
     and booleans count as their text, ``null`` as nothing, arrays and objects
-    as they are written.
+    as they are written. Nothing behind the value is looked at.
     """
-    model: _Span | None = None
-    stream: _Span | None = None
     for key, span in _members(body):
-        if key == "model" and model is None:
-            model = span
-        elif key == "stream" and stream is None:
-            stream = span
-        if model is not None and stream is not None:
-            break
-    return Ask(
-        model="" if model is None else _text(body[slice(*model)]),
-        streaming=stream is not None and _is_true(body[slice(*stream)]),
-        span=model,
-    )
+        if key == "model":
+            return Ask(_text(body[slice(*span)]), span)
+    return Ask()
 
 
 def with_model(body: bytes, ask: Ask, name: str) -> bytes:
@@ -188,15 +175,6 @@ def _number(text: str) -> str:
     if value.is_integer():
         return f"{value:.0f}"
     return format(Decimal(repr(value)), "f")
-
-
-def _is_true(raw: bytes) -> bool:
-    text = _text(raw)
-    if raw.startswith(b'"'):
-        return text.lower() in {"1", "t", "true"}
-    if _NUMBER.fullmatch(text):
-        return float(text) != 0
-    return text == "true"
 
 
 # Headers: names are in lower case, as they come from ASGI and from h11.

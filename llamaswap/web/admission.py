@@ -1,12 +1,12 @@
 """Which model a request means.
 
-Finds the name in body, form, query or path and resolves it. Whatever is wrong
-with a request is said here, before anything is loaded for it.
+Finds the name in body, form or query and resolves it. Whatever is wrong with a
+request is said here, before anything is loaded for it.
 """
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
+import json
 
 from attrs import frozen
 
@@ -14,14 +14,25 @@ from llamaswap.errors import RequestError, UnknownModelError
 from llamaswap.policy.messages import ModelId
 from llamaswap.policy.naming import Names
 from llamaswap.policy.rewrites import Ask, read_ask
-from llamaswap.web.asgi import Request
+from llamaswap.web.asgi import Request, form_value
 
 NAMES_SHOWN = 8
 """Names listed in an error: enough to see a slip, short enough for one line."""
 
+EXPLAINED_BODY = 65536
+"""Bytes of a broken body that are parsed to say what is wrong with it: some
+milliseconds of everybody's time."""
+
+
+_BODILESS = frozenset({"GET", "HEAD"})
+"""Methods that name the model in the query."""
+
 
 class UnnamedModelError(RequestError):
-    """A request names no model; 404 as in the reference, which clients know."""
+    """A request names no model, or cannot be read so far.
+
+    404 as in the reference, not 400: clients look for that and for its sentence.
+    """
 
     status_hint = 404
     code = "not_found"
@@ -51,19 +62,27 @@ async def admit(request: Request, names: Names) -> Admitted:
       UnnamedModelError: it names none.
       UnknownModelError: nobody here serves that name.
       UnsupportedMediaError: it is a multipart form.
+      BodyTooLargeError: it is more than we hold.
+      ClientGoneError: the client left before its end.
     """
-    if request.method in {"GET", "HEAD"}:
-        return Admitted(resolve(names, request.parameter("model") or ""), b"", None)
-    kind = request.header(b"content-type")
-    if kind.startswith("multipart/"):
+    kind = request.header(b"content-type").lower()
+    if "multipart/" in kind:
         raise UnsupportedMediaError(
             "multipart forms are not supported yet; send the request to /upstream/<model>/…"
         )
     body = await request.body()
-    if _is_json(kind, body):
+    ask: Ask | None = None
+    if request.method in _BODILESS:
+        name = request.parameter("model") or ""
+    elif _is_json(kind, body):
         ask = read_ask(body)
-        return Admitted(resolve(names, ask.model, body), body, ask)
-    return Admitted(resolve(names, _form_model(request, kind, body)), body, None)
+        name = ask.model
+    else:
+        name = _form_model(request, kind, body)
+    if not name:
+        reason = _why_unnamed(request, kind, body)
+        raise UnnamedModelError(f"no model id could be identified: {reason}")
+    return Admitted(resolve(names, name), body, ask)
 
 
 def _is_json(kind: str, body: bytes) -> bool:
@@ -71,43 +90,58 @@ def _is_json(kind: str, body: bytes) -> bool:
 
     Without a type, and with the one that ``curl -d`` invents, the first byte tells.
     """
-    if "json" in kind.lower():
+    if "json" in kind:
         return True
     return (not kind or "urlencoded" in kind) and body.lstrip()[:1] == b"{"
 
 
 def _form_model(request: Request, kind: str, body: bytes) -> str:
+    name = form_value(body, "model") if "urlencoded" in kind else None
+    if name is None:
+        name = request.parameter("model")
+    return name or ""
+
+
+def _why_unnamed(request: Request, kind: str, body: bytes) -> str:
+    if request.method in _BODILESS:
+        return 'the query has no "model"'
+    if not body.strip():
+        return "the body is empty"
+    if _is_json(kind, body):
+        return _why_unnamed_json(body)
     if "urlencoded" in kind:
-        for key, value in parse_qsl(body.decode("latin1"), keep_blank_values=True):
-            if key == "model":
-                return value
-    return request.parameter("model") or ""
+        return 'neither the form nor the query has a "model"'
+    return f"a body of type {kind or 'unknown'} is not read; send JSON as application/json"
 
 
-def resolve(names: Names, name: str, body: bytes | None = None) -> ModelId:
-    """Return the model called ``name``; see `admit` for errors."""
-    if not name:
-        reason = "" if body is None else _why_unnamed(body)
-        raise UnnamedModelError(f"no model id could be identified{reason}")
+def _why_unnamed_json(body: bytes) -> str:
+    if body.lstrip()[:1] != b"{":
+        return "the body is not a JSON object"
+    if len(body) <= EXPLAINED_BODY:
+        try:
+            json.loads(body)
+        except (ValueError, RecursionError) as exc:
+            return f"the body is not valid JSON ({exc})"
+    return 'the JSON body names no "model"'
+
+
+def resolve(names: Names, name: str) -> ModelId:
+    """Return the model called ``name``.
+
+    Raises:
+      UnknownModelError: there is none; it says which there are.
+    """
     model = names.resolve(name)
     if model is None:
-        raise unknown_model(names, name)
+        raise UnknownModelError(
+            "no router for requested model: "
+            f"nothing here is called {name!r} ({known_models(names)})"
+        )
     return model
 
 
-def _why_unnamed(body: bytes) -> str:
-    if not body.strip():
-        return ": the body is empty"
-    if body.lstrip()[:1] != b"{":
-        return ": the body is not a JSON object"
-    return ': the JSON body has no "model"'
-
-
-def unknown_model(names: Names, name: str) -> UnknownModelError:
-    """Say that nobody is called ``name``, and who there is."""
-    known = sorted(names.models)
-    shown = ", ".join(known[:NAMES_SHOWN]) or "none"
-    more = ", …" if len(known) > NAMES_SHOWN else ""
-    return UnknownModelError(
-        f"no router for requested model: nothing here is called {name!r} (there is {shown}{more})"
-    )
+def known_models(names: Names) -> str:
+    """Say which models there are, for an error about another one."""
+    shown = ", ".join(names.models[:NAMES_SHOWN]) or "none"
+    more = ", …" if len(names.models) > NAMES_SHOWN else ""
+    return f"there is {shown}{more}"

@@ -1,23 +1,25 @@
-"""Requests and responses as small typed values; JSON, SSE and error bodies.
+"""Requests and answers as small typed values.
 
-The only file that knows the shapes of ASGI messages. An `Answer` remembers what
-it has sent, for the access log and to tell whether an error can still be said.
+The only file that knows the shapes of ASGI messages. What is asked and what an
+error looks like is not known here. An `Answer` remembers what it has sent: for
+the access log, and to tell whether an error can still be said.
 """
 
 from __future__ import annotations
 
 import html
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Protocol, TypeAlias
-from urllib.parse import parse_qsl
+from urllib.parse import quote, unquote, unquote_plus
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, field
 
 from llamaswap.errors import SwapError
 
-Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+Header: TypeAlias = tuple[bytes, bytes]
 Scope: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -37,6 +39,10 @@ class BodyTooLargeError(SwapError):
 
     status_hint = 413
     code = "request_too_large"
+
+
+class ClientGoneError(Exception):
+    """Nobody is left to answer."""
 
 
 class ClientConnection(Protocol):
@@ -61,13 +67,15 @@ class Request:
     """Percent-decoded."""
 
     raw_path: bytes
+    """As it was sent."""
+
     query: bytes
-    headers: list[tuple[bytes, bytes]]
+    headers: list[Header]
     """Names in lower case."""
 
     http_version: str
-    client: str
-    """Address of the peer socket; empty where the server does not tell."""
+    client: str | None
+    """Address of the peer socket; ``None`` where the server does not tell."""
 
     connection: ClientConnection | None
     """``None`` on a server that is not ours."""
@@ -75,22 +83,28 @@ class Request:
     receive: Receive
     """The rest of the body, then the client's hang-up."""
 
-    read_up: trio.Event = field(factory=trio.Event, init=False)
-    """Set when the body has been read to its end."""
+    is_body_over: bool = field(default=False, init=False)
+    """Whether nobody will read on: all was read, or the answer has begun."""
+
+    _body_over: trio.Event | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, scope: Scope, receive: Receive) -> Request:
-        """Read the scope of an ASGI ``http`` connection."""
+        """Read the scope of an ASGI connection; a WebSocket's handshake is a GET."""
         path = scope["path"]
+        raw_path = scope.get("raw_path") or quote(path).encode()
+        if raw_path.startswith(_ABSOLUTE):
+            raw_path = b"/" + b"".join(raw_path.split(b"/", 3)[3:])
+            path = unquote(raw_path.decode("latin1"))
         client = scope.get("client")
         return cls(
-            scope["method"],
+            scope.get("method", "GET"),
             path,
-            scope.get("raw_path") or path.encode(),
+            raw_path,
             scope["query_string"],
-            [(bytes(name), bytes(value)) for name, value in scope["headers"]],
+            [(name, value) for name, value in scope["headers"]],
             scope["http_version"],
-            client[0] if client else "",
+            client[0] if client else None,
             scope.get("extensions", {}).get("llamaswap"),
             receive,
         )
@@ -104,13 +118,17 @@ class Request:
 
     def parameter(self, name: str) -> str | None:
         """Return the first value of a query parameter."""
-        pairs = parse_qsl(self.query.decode("latin1"), keep_blank_values=True)
-        return next((value for key, value in pairs if key == name), None)
+        return form_value(self.query, name)
+
+    def with_query(self, path: bytes) -> bytes:
+        """Return ``path`` with the query of this request."""
+        return path + b"?" + self.query if self.query else path
 
     @property
-    def target(self) -> bytes:
-        """The raw path with its query."""
-        return self.raw_path + b"?" + self.query if self.query else self.raw_path
+    def declared_length(self) -> int | None:
+        """Bytes of the body, where the client says so before it sends them."""
+        value = self.header(b"content-length")
+        return int(value) if value else None
 
     async def body(self) -> bytes:
         """Read the whole body.
@@ -119,36 +137,92 @@ class Request:
           BodyTooLargeError: it is larger than `LARGEST_BODY`.
           ClientGoneError: the client left before its end.
         """
+        _check_size(self.declared_length or 0)
         parts: list[bytes] = []
         size = 0
-        async for part in self.pieces():
-            parts.append(part)
+        while not self.is_body_over:
+            part = await self.next_piece()
             size += len(part)
-            if size > LARGEST_BODY:
-                raise BodyTooLargeError(
-                    f"the request's body is larger than {LARGEST_BODY >> 20} MiB"
-                )
+            _check_size(size)
+            parts.append(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    def pieces(self) -> AsyncIterator[bytes]:
         """Read the body piece by piece, as it arrives.
+
+        It may be left at any piece. Its iteration raises `ClientGoneError` when
+        the client leaves before the end.
+        """
+        return _Pieces(self)
+
+    async def next_piece(self) -> bytes:
+        """Wait for more of the body, which may be nothing.
 
         Raises:
           ClientGoneError: the client left before its end.
         """
-        more = True
-        while more:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGoneError
-            more = message.get("more_body", False)
-            if body := message.get("body", b""):
-                yield body
-        self.read_up.set()
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        if not message.get("more_body", False):
+            self.leave_body()
+        body: bytes = message.get("body", b"")
+        return body
+
+    def leave_body(self) -> None:
+        """Note that nobody will read on."""
+        self.is_body_over = True
+        if self._body_over is not None:
+            self._body_over.set()
+
+    async def wait_for_hangup(self) -> None:
+        """Wait until the client goes away; drop what nobody reads of its body.
+
+        While somebody reads the body, it is the reader who learns of a hang-up.
+        """
+        if not self.is_body_over:
+            self._body_over = trio.Event()
+            await self._body_over.wait()
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
 
 
-class ClientGoneError(Exception):
-    """Nobody is left to answer."""
+def _check_size(size: int) -> None:
+    if size > LARGEST_BODY:
+        raise BodyTooLargeError(f"the request's body is larger than {LARGEST_BODY >> 20} MiB")
+
+
+_ABSOLUTE = (b"http://", b"https://")
+"""How a path begins that was written for a proxy; every server must understand
+it (RFC 9112, 3.2.2)."""
+
+
+class _Pieces:
+    """A body piece by piece.
+
+    Not a generator, which would have to be closed where reading stops early.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def __aiter__(self) -> _Pieces:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._request.is_body_over:
+            if piece := await self._request.next_piece():
+                return piece
+        raise StopAsyncIteration
+
+
+def form_value(form: bytes, name: str) -> str | None:
+    """Return the first value of ``name`` in an URL-encoded form or query.
+
+    Finds it without building the rest: a form may be large and from anybody.
+    """
+    pair = re.search(rb"(?:^|&)" + re.escape(name.encode()) + rb"(?:=([^&]*))?(?:&|\Z)", form)
+    return None if pair is None else unquote_plus((pair[1] or b"").decode("latin1"))
 
 
 @define(eq=False)
@@ -163,24 +237,22 @@ class Answer:
     sent: int = field(default=0, init=False)
     """Bytes of the body so far."""
 
-    error: SwapError | None = field(default=None, init=False)
-    """Why this is an error of ours, if it is."""
+    extra: list[Header] = field(factory=list[Header], init=False)
+    """Headers that the answer gets besides its own, whatever it will be."""
 
-    extra: list[tuple[bytes, bytes]] = field(factory=list[tuple[bytes, bytes]], init=False)
-    """Headers that the answer gets besides its own, errors too."""
-
-    _headers: list[tuple[bytes, bytes]] = field(factory=list[tuple[bytes, bytes]], init=False)
+    _headers: list[Header] = field(factory=list[Header], init=False)
 
     @property
-    def streams_events(self) -> bool:
-        """Whether the body is a stream of server-sent events."""
-        return any(
-            name == b"content-type" and b"text/event-stream" in value.lower()
-            for name, value in self._headers
-        )
+    def takes_events(self) -> bool:
+        """Whether a server-sent event can be added to what was sent."""
+        headers = dict(self._headers)
+        kind = headers.get(b"content-type", b"").lower()
+        is_fixed = b"content-length" in headers or b"content-encoding" in headers
+        return b"text/event-stream" in kind and not is_fixed
 
-    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        """Send the head."""
+    async def start(self, status: int, headers: list[Header]) -> None:
+        """Send the head. Nobody reads the request's body any more."""
+        self.request.leave_body()
         self.status = status
         self._headers = headers = headers + self.extra
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
@@ -195,19 +267,21 @@ class Answer:
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self, data: bytes = b"") -> None:
-        """Send the last piece."""
+        """Send the last piece, for which a HEAD request has no use."""
+        if self.request.method == "HEAD":
+            data = b""
         self.sent += len(data)
         await self._send({"type": "http.response.body", "body": data})
 
     async def whole(
-        self, status: int, kind: bytes, body: bytes, extra: Iterable[tuple[bytes, bytes]] = ()
+        self, status: int, kind: bytes, body: bytes, extra: Iterable[Header] = ()
     ) -> None:
         """Send a complete answer."""
         length = b"%d" % len(body)
         await self.start(status, [(b"content-type", kind), (b"content-length", length), *extra])
         await self.end(body)
 
-    async def json(self, document: object, *, extra: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    async def json(self, document: object, *, extra: Iterable[Header] = ()) -> None:
         """Answer with a JSON document."""
         await self.whole(200, JSON, json.dumps(document).encode() + b"\n", extra)
 
@@ -215,94 +289,15 @@ class Answer:
         """Answer with plain text."""
         await self.whole(200, TEXT, text.encode())
 
-    async def redirect(self, status: int, location: str) -> None:
+    async def redirect(self, status: int, location: bytes) -> None:
         """Send the client elsewhere."""
-        page = f'<a href="{html.escape(location)}">moved</a>\n'.encode()
-        await self.whole(status, HTML, page, [(b"location", location.encode("latin1", "replace"))])
-
-    async def fail(self, error: SwapError) -> None:
-        """Answer with an error in the shape that the client understands."""
-        self.error = error
-        kind, body = error_body(self.request, error)
-        extra = [(b"retry-after", b"1")] if error.status_hint in RETRY_LATER else []
-        await self.whole(error.status_hint, kind, body, extra)
+        page = f'<a href="{html.escape(location.decode("latin1"))}">moved</a>\n'
+        await self.whole(status, HTML, page.encode(), [(b"location", location)])
 
     def abort(self) -> None:
-        """Make the cut visible: close the connection where that is possible."""
+        """Make the cut visible: the connection is closed without an end.
+
+        On other servers that is what happens to an answer that is not ended.
+        """
         if self.request.connection is not None:
             self.request.connection.abort()
-
-
-RETRY_LATER = frozenset({429, 503})
-"""Statuses that come with ``Retry-After``: nothing about the request is wrong."""
-
-_OPENAI_TYPES: Mapping[int, str] = {
-    401: "authentication_error",
-    403: "authentication_error",
-    429: "rate_limit_error",
-}
-_ANTHROPIC_TYPES: Mapping[int, str] = {
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-}
-
-
-@frozen
-class _Kind:
-    """The type names of an error in both API families."""
-
-    openai: str
-    anthropic: str
-
-
-def _kind_of(status: int) -> _Kind:
-    client_error = 400 <= status < 500  # noqa: PLR2004 - the classes of HTTP
-    openai = "invalid_request_error" if client_error else "server_error"
-    anthropic = "invalid_request_error" if client_error else "api_error"
-    return _Kind(_OPENAI_TYPES.get(status, openai), _ANTHROPIC_TYPES.get(status, anthropic))
-
-
-def error_document(path: str, error: SwapError) -> dict[str, object]:
-    """Return the JSON of an error, in Anthropic's shape on Anthropic's paths.
-
-    ``src`` marks errors made by us; clients of the reference look for it.
-    """
-    kind = _kind_of(error.status_hint)
-    inner: dict[str, object] = {
-        "message": str(error),
-        "type": kind.openai,
-        "param": None,
-        "code": error.code,
-    }
-    if path.startswith(("/v1/messages", "/v/messages")):
-        return {"src": "llama-swap", "type": "error", "error": inner | {"type": kind.anthropic}}
-    return {"src": "llama-swap", "error": inner}
-
-
-def error_body(request: Request, error: SwapError) -> tuple[bytes, bytes]:
-    """Return content type and body of an error, as the ``Accept`` header wishes."""
-    accept = request.header(b"accept")
-    # A refusal for the sake of the limit is read by programs only.
-    if error.status_hint != 429:  # noqa: PLR2004 - Too Many Requests
-        if "text/plain" in accept:
-            return TEXT, f"llama-swap: {error}".encode()
-        if "text/html" in accept:
-            return HTML, _PAGE.format(html.escape(str(error))).encode()
-    return JSON, json.dumps(error_document(request.path, error)).encode()
-
-
-_PAGE = (
-    "<!doctype html><html><head><title>llama-swap</title></head>"
-    "<body><h1>llama-swap</h1><p>{}</p></body></html>"
-)
-
-
-def event_stream_error(path: str, error: SwapError) -> bytes:
-    """Return an SSE event that tells the reader of a stream what went wrong."""
-    name = b"event: error\n" if path.startswith("/v1/messages") else b""
-    document = json.dumps(error_document(path, error)).encode()
-    return name + b"data: " + document + b"\n\n"

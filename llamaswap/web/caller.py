@@ -64,14 +64,14 @@ class Caller:
         self._room: trio.Event | None = None
         self._goodbye: Message | None = None
         self._to_cancel: list[trio.CancelScope] = []
-        self.has_whole_request = False
-        self.has_begun = False
+        self.has_whole_request: bool = False
+        self.has_begun: bool = False
         """Whether a head has been sent."""
-        self.is_answered = False
-        self.is_cut = False
-        self.is_chunked = False
+        self.is_answered: bool = False
+        self.is_cut: bool = False
+        self.is_chunked: bool = False
         """Whether pieces may be framed here."""
-        self.is_delimited = False
+        self.is_delimited: bool = False
         """Whether a client can tell an end that comes too early."""
 
     # What the app calls.

@@ -23,8 +23,8 @@ class Circumstances:
     """What all connections of a server share; Hypercorn's worker context."""
 
     def __init__(self) -> None:
-        self.event_class = Flag
-        self.terminated = Flag()
+        self.event_class: type[Flag] = Flag
+        self.terminated: Flag = Flag()
 
     @property
     def is_leaving(self) -> bool:
@@ -43,7 +43,7 @@ class Flag:
     """An event as Hypercorn wants it: it can be taken back, and setting it is awaited."""
 
     def __init__(self) -> None:
-        self.event = trio.Event()
+        self.event: trio.Event = trio.Event()
 
     async def clear(self) -> None:
         """Take it back."""

@@ -20,7 +20,7 @@ from llamaswap.web.circumstances import Circumstances
 from llamaswap.web.protocols import Address, HttpProtocol, RefusedError, Tell
 from llamaswap.web.wire import Wire
 
-logger = logging.getLogger("llamaswap.web")
+logger: logging.Logger = logging.getLogger("llamaswap.web")
 
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 

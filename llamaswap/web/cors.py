@@ -1,10 +1,10 @@
-"""What browsers ask before a page of another origin may call us."""
+"""What browsers ask before a page of another origin may call us, and may read."""
 
 from __future__ import annotations
 
 from string import ascii_letters, digits
 
-from llamaswap.web.asgi import Answer, Request
+from llamaswap.web.asgi import Answer, Header, Request
 
 _NAME_BYTES = frozenset((ascii_letters + digits + "!#$%&'*+-.^_`|~").encode())
 _DEFAULT_ALLOWED = b"Content-Type, Authorization, Accept, X-Requested-With"
@@ -25,3 +25,14 @@ async def allow_cross_origin(request: Request, answer: Answer) -> None:
         ],
     )
     await answer.end()
+
+
+def origin_headers(request: Request) -> list[Header]:
+    """Return the headers that let a page read our own answer.
+
+    Without them the page of another origin sees a network error in place of ours.
+    """
+    origin = request.header(b"origin").encode("latin1")
+    if not origin:
+        return []
+    return [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from llamaswap.web.asgi import ClientConnection, ClientGoneError, Request
+from llamaswap.web.asgi import ClientGoneError, Request
 
 
 @asynccontextmanager
@@ -21,39 +21,32 @@ async def until_hangup(request: Request) -> AsyncGenerator[None, None]:
     Raises:
       ClientGoneError: it did.
     """
-    connection = request.connection
-    watch = _scope_for(connection) if connection is not None else _watcher_of(request)
-    async with watch as scope:
-        yield
+    with trio.CancelScope() as scope:
+        if request.connection is not None:
+            request.connection.cancel_at_hangup(scope)
+            yield
+        else:
+            async with _listening(request, scope):
+                yield
     if scope.cancelled_caught:
         raise ClientGoneError
 
 
 @asynccontextmanager
-async def _scope_for(connection: ClientConnection) -> AsyncGenerator[trio.CancelScope, None]:
-    with trio.CancelScope() as scope:
-        connection.cancel_at_hangup(scope)
-        yield scope
-
-
-@asynccontextmanager
-async def _watcher_of(request: Request) -> AsyncGenerator[trio.CancelScope, None]:
-    """On a server that is not ours only ``receive()`` tells of a hang-up."""
+async def _listening(request: Request, scope: trio.CancelScope) -> AsyncGenerator[None, None]:
+    """Cancel ``scope`` when ``receive()`` tells of a hang-up."""
     failure: Exception | None = None
 
-    async def watch() -> None:
-        await request.read_up.wait()
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
+    async def listen() -> None:
+        await request.wait_for_hangup()
         scope.cancel()
 
-    with trio.CancelScope() as scope:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(watch)
-            try:
-                yield scope
-            except Exception as exc:  # noqa: BLE001 - raised below, without a group around it
-                failure = exc
-            nursery.cancel_scope.cancel()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listen)
+        try:
+            yield
+        except Exception as exc:  # noqa: BLE001 - raised below, without a group around it
+            failure = exc
+        nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure

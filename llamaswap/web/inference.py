@@ -13,14 +13,15 @@ from llamaswap.errors import UpstreamError
 from llamaswap.inbox import Lease
 from llamaswap.policy.messages import ModelId
 from llamaswap.policy.rewrites import answer_headers, forward_headers, with_model
-from llamaswap.relay.exchange import relay
 from llamaswap.relay.client import RequestHead
+from llamaswap.relay.exchange import relay
 from llamaswap.web.admission import Admitted, admit
-from llamaswap.web.asgi import Answer, Request, event_stream_error
+from llamaswap.web.asgi import Answer, Request
 from llamaswap.web.front import Front
 from llamaswap.web.hangup import until_hangup
+from llamaswap.web.refusals import event_of
 
-logger = logging.getLogger("llamaswap.web")
+logger: logging.Logger = logging.getLogger("llamaswap.web")
 
 
 async def infer(front: Front, request: Request, answer: Answer, path: bytes) -> None:
@@ -45,17 +46,24 @@ async def pass_on(
     path: bytes,
     body: bytes | AsyncIterator[bytes],
 ) -> None:
-    """Have ``model`` answer the request; ``path`` is raw, the query is the client's."""
-    target_path = path + b"?" + request.query if request.query else path
-    head = RequestHead(
-        request.method.encode(), target_path, forward_headers(request.headers, request.client)
-    )
+    """Have ``model`` answer the request.
+
+    Args:
+      path: what the model's server is asked for, percent-encoded; the query is
+        the client's.
+      body: what the server gets, known or still arriving.
+    """
+    headers = forward_headers(request.headers, request.client)
+    head = RequestHead(request.method.encode(), request.with_query(path), headers)
     async with until_hangup(request), front.router.lease(model) as lease:
         answer.extra.append((b"server-timing", _timing(lease)))
         try:
             await relay(front.pool, lease.target, head, body, answer_headers, answer)
         except UpstreamError as exc:
-            await _break_off(model, request, answer, exc)
+            logger.warning("%s: %s", model, exc)
+            if not answer.status:
+                raise
+            await _break_off(request, answer, exc)
 
 
 def _timing(lease: Lease) -> bytes:
@@ -63,15 +71,9 @@ def _timing(lease: Lease) -> bytes:
     return b"queue;dur=%.1f, load;dur=%.1f" % (lease.queued * 1000, lease.loading * 1000)
 
 
-async def _break_off(
-    model: ModelId, request: Request, answer: Answer, error: UpstreamError
-) -> None:
-    """Let the client see that the answer is not complete."""
-    if not answer.status:
-        raise error
-    logger.warning("%s: %s", model, error)
-    answer.error = error
-    if answer.streams_events:
-        await answer.end(event_stream_error(request.path, error))
+async def _break_off(request: Request, answer: Answer, error: UpstreamError) -> None:
+    """Let the client see that what it got is not the whole answer."""
+    if answer.takes_events:
+        await answer.end(event_of(request.path, error))
     else:
         answer.abort()

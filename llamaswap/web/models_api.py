@@ -6,12 +6,12 @@ The shapes are those of the reference (`/v1/models`, `/running`, `/unload`,
 
 from __future__ import annotations
 
-from urllib.parse import unquote
-
+from llamaswap.config.schema import Config
 from llamaswap.errors import UnknownModelError
 from llamaswap.policy.messages import ModelId, ModelState, ModelView
-from llamaswap.web.admission import unknown_model
-from llamaswap.web.asgi import TEXT, Answer, Request
+from llamaswap.web.admission import known_models, resolve
+from llamaswap.web.asgi import Answer, Request
+from llamaswap.web.cors import origin_headers
 from llamaswap.web.front import Front, Snapshot
 
 
@@ -29,48 +29,52 @@ async def list_models(front: Front, request: Request, answer: Answer) -> None:
         for model, entry in sorted(snapshot.config.models.items())
         if not entry.unlisted
     ]
-    origin = request.header(b"origin")
-    extra = [(b"access-control-allow-origin", origin.encode("latin1"))] if origin else []
-    await answer.json({"object": "list", "data": records}, extra=extra)
+    await answer.json({"object": "list", "data": records}, extra=origin_headers(request))
 
 
 async def show_model(front: Front, request: Request, answer: Answer) -> None:
     """Show one model, under its id or an alias."""
     snapshot = front.snapshot
-    name = unquote(request.raw_path.decode("latin1").removeprefix("/v1/models/"))
-    model = snapshot.names.resolve(name)
-    if model is None:
-        raise unknown_model(snapshot.names, name)
-    await answer.json(_record(snapshot, model, await _states(front)))
+    model = resolve(snapshot.names, request.path.removeprefix("/v1/models/"))
+    record = _record(snapshot, model, await _states(front))
+    await answer.json(record, extra=origin_headers(request))
 
 
 async def running(front: Front, _request: Request, answer: Answer) -> None:
     """List the processes there are, sorted by model."""
     config = front.snapshot.config
-    entries: list[dict[str, object]] = []
-    for view in await front.router.view():
-        entry = config.models.get(view.model)
-        if view.state is ModelState.STOPPED or entry is None:
-            continue
-        entries.append(
-            {
-                "model": view.model,
-                "state": view.state.value,
-                "cmd": entry.cmd,
-                "proxy": entry.proxy,
-                "ttl": int(config.idle_after(view.model) or 0),
-                "name": entry.name,
-                "description": entry.description,
-                "in_flight": view.serving,
-                "waiting": view.waiting,
-            }
-        )
+    entries = [
+        _running_entry(config, view)
+        for view in await front.router.view()
+        # A removed model may still be finishing what it serves.
+        if view.state is not ModelState.STOPPED and view.model in config.models
+    ]
     await answer.json({"running": entries})
 
 
-async def unload_all(front: Front, _request: Request, answer: Answer) -> None:
-    """Stop every model; answers when all are gone."""
-    await front.router.unload()
+def _running_entry(config: Config, view: ModelView) -> dict[str, object]:
+    entry = config.models[view.model]
+    return {
+        "model": view.model,
+        "state": view.state.value,
+        "cmd": entry.cmd,
+        "proxy": entry.proxy,
+        "ttl": int(config.idle_after(view.model) or 0),
+        "name": entry.name,
+        "description": entry.description,
+        "in_flight": view.serving,
+        "waiting": view.waiting,
+    }
+
+
+async def unload_all(front: Front, request: Request, answer: Answer) -> None:
+    """Stop every model; answers when all are gone.
+
+    GET does so because clients of the reference rely on it. HEAD, which is what
+    link checkers and monitors send, changes nothing (RFC 9110, 9.2.1).
+    """
+    if request.method != "HEAD":
+        await front.router.unload()
     await answer.text("OK")
 
 
@@ -82,12 +86,12 @@ async def unload_all_api(front: Front, _request: Request, answer: Answer) -> Non
 
 async def unload_one(front: Front, request: Request, answer: Answer) -> None:
     """Stop one model, named by id or alias; answers when it is gone."""
-    name = request.path.removeprefix("/api/models/unload/")
-    model = front.snapshot.names.resolve(name)
+    names = front.snapshot.names
+    model = names.resolve(request.path.removeprefix("/api/models/unload/"))
     if model is None:
-        raise UnknownModelError("model not found")
+        raise UnknownModelError(f"model not found ({known_models(names)})")
     await front.router.unload(frozenset({model}))
-    await answer.whole(200, TEXT, b"OK")
+    await answer.text("OK")
 
 
 async def _states(front: Front) -> dict[ModelId, ModelView]:

@@ -100,7 +100,7 @@ class HttpProtocol:
         if self._http1 is not None:
             self._http1.can_read = cast("Any", Turn(host))
         self._protocol: H11Protocol | H2Protocol = cast("Any", self._http1 or self._http2)
-        self.is_http2 = self._http2 is not None
+        self.is_http2: bool = self._http2 is not None
 
     async def start(self) -> None:
         """Say what comes before any request."""

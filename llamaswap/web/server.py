@@ -23,7 +23,7 @@ from llamaswap.web.circumstances import Circumstances
 from llamaswap.web.connection import ASGIApp, Connection
 from llamaswap.web.protocols import Address
 
-logger = logging.getLogger("llamaswap.web")
+logger: logging.Logger = logging.getLogger("llamaswap.web")
 
 AnyListener: TypeAlias = trio.abc.Listener[trio.abc.Stream]
 _Tls: TypeAlias = trio.SSLStream[trio.abc.Stream]

@@ -26,7 +26,7 @@ _HEADERS = [
 async def show_logs(front: Front, request: Request, answer: Answer) -> None:
     """Send what stdout has shown lately; browsers go to the page instead."""
     if "text/html" in request.header(b"accept"):
-        await answer.redirect(302, "/ui/")
+        await answer.redirect(302, b"/ui/")
         return
     await answer.whole(200, TEXT, front.book.combined.history)
 
@@ -34,15 +34,20 @@ async def show_logs(front: Front, request: Request, answer: Answer) -> None:
 async def stream_logs(front: Front, request: Request, answer: Answer) -> None:
     """Send the history of one source, then what comes, until somebody leaves."""
     log = _source_of(front, request)
-    async with until_hangup(request):
-        await answer.start(200, list(_HEADERS))
-        with log.follow() as (history, feed):
-            if request.parameter("no-history") is None and history:
-                await answer.piece(history)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_cancel_when, front.leaving, nursery.cancel_scope)
-                await _pass_on(feed, answer)
-        await answer.end()
+    await answer.start(200, list(_HEADERS))
+    if request.method != "HEAD":
+        async with until_hangup(request):
+            await _follow(log, front.leaving, request, answer)
+    await answer.end()
+
+
+async def _follow(log: Log, leaving: trio.Event, request: Request, answer: Answer) -> None:
+    with log.follow() as (history, feed):
+        if history and request.parameter("no-history") is None:
+            await answer.piece(history)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_when, leaving, nursery.cancel_scope)
+            await _pass_on(feed, answer)
 
 
 async def _pass_on(feed: Listener[bytes], answer: Answer) -> None:

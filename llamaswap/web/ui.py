@@ -8,6 +8,7 @@ from urllib.parse import quote
 from llamaswap._version import VERSION
 from llamaswap.web.asgi import HTML, Answer, Request
 from llamaswap.web.front import Front
+from llamaswap.web.refusals import NoRouteError
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -42,11 +43,21 @@ _ROW = (
 
 async def to_page(_front: Front, _request: Request, answer: Answer) -> None:
     """Send a browser that asks for ``/`` to the page."""
-    await answer.redirect(302, "/ui/")
+    await answer.redirect(302, b"/ui/")
 
 
-async def show_page(front: Front, _request: Request, answer: Answer) -> None:
-    """Show all models with their states."""
+async def add_slash(_front: Front, request: Request, answer: Answer) -> None:
+    """Send a browser that asks for ``/ui`` to the page."""
+    await answer.redirect(307, request.with_query(b"/ui/"))
+
+
+async def show_page(front: Front, request: Request, answer: Answer) -> None:
+    """Show all models with their states, under whatever name the page may have.
+
+    Only a name with a dot means a file, and there are none yet.
+    """
+    if "." in request.path.rpartition("/")[2]:
+        raise NoRouteError(f"404 page not found: there is no file {request.path}")
     models = front.snapshot.config.models
     rows = [
         _ROW.format(

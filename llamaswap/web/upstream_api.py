@@ -9,6 +9,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from llamaswap.errors import UnknownModelError
+from llamaswap.web.admission import known_models
 from llamaswap.web.asgi import Answer, Request
 from llamaswap.web.front import Front
 from llamaswap.web.inference import pass_on
@@ -22,26 +23,36 @@ repeated when a kept connection turns out dead, and leaves in one write."""
 
 async def list_upstreams(_front: Front, _request: Request, answer: Answer) -> None:
     """Send whoever asks for ``/upstream`` to the list of models."""
-    await answer.redirect(302, "/ui/")
+    await answer.redirect(302, b"/ui/")
+
+
+async def add_slash(_front: Front, request: Request, answer: Answer) -> None:
+    """Send a request that is no GET to ``/upstream/``, as the reference does."""
+    await answer.redirect(307, request.with_query(PREFIX.encode()))
 
 
 async def pass_upstream(front: Front, request: Request, answer: Answer) -> None:
     """Pass any request to the model that the path names."""
-    found = front.snapshot.names.split_path(request.raw_path.decode("latin1").removeprefix(PREFIX))
+    names = front.snapshot.names
+    found = names.split_path(request.raw_path.decode("latin1").removeprefix(PREFIX))
     if found is None:
-        raise UnknownModelError("model not found")
+        raise UnknownModelError(f"model not found ({known_models(names)})")
     model, rest = found
     if not rest:
         status = 301 if request.method in {"GET", "HEAD"} else 308
-        query = "?" + request.query.decode("latin1") if request.query else ""
-        await answer.redirect(status, f"{PREFIX}{quote(model)}/{query}")
+        await answer.redirect(status, request.with_query(f"{PREFIX}{quote(model)}/".encode()))
         return
-    body = await request.body() if _is_small(request) else request.pieces()
+    body = await request.body() if _is_held(request) else request.pieces()
     await pass_on(front, request, answer, model, rest.encode("latin1"), body)
 
 
-def _is_small(request: Request) -> bool:
-    if request.header(b"transfer-encoding"):
-        return False
-    length = request.header(b"content-length") or "0"
-    return length.isdecimal() and int(length) <= HELD_BODY
+def _is_held(request: Request) -> bool:
+    """Tell whether the body is read before it is passed on."""
+    length = request.declared_length
+    if length is not None:
+        return length <= HELD_BODY
+    # Only HTTP/1 tells by its headers that there is no body.
+    is_http1 = request.http_version in {"1.0", "1.1"}
+    if is_http1 and not request.header(b"transfer-encoding"):
+        return True
+    return request.method in {"GET", "HEAD"}

@@ -52,7 +52,7 @@ class Wire:
         self._stall = trio.CancelScope()
         self._stall_limit = STALL_LIMIT
         self._turns = 0
-        self.is_broken = False
+        self.is_broken: bool = False
 
     async def receive(self) -> bytes:
         """Wait for bytes; empty when no more will come, for whatever reason."""

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamaswap.policy.rewrites import (
-    NO_ASK,
     Ask,
     answer_headers,
     forward_headers,
@@ -76,32 +75,8 @@ def test_model_is_found_in_all_that_clients_send(body: bytes, model: str) -> Non
     assert read_ask(body).model == model
 
 
-@pytest.mark.parametrize(
-    ("value", "streaming"),
-    [
-        (b"true", True),
-        (b"1", True),
-        (b"-0.5", True),
-        (b'"1"', True),
-        (b'"T"', True),
-        (b'"True"', True),
-        (b"false", False),
-        (b"0", False),
-        (b"0.0", False),
-        (b"null", False),
-        (b'"yes"', False),
-        (b'"0"', False),
-        (b"[true]", False),
-        (b"True", False),
-    ],
-)
-def test_stream_is_read_leniently(value: bytes, *, streaming: bool) -> None:
-    assert read_ask(b'{"stream":%b,"stream":true}' % value) == Ask("", streaming, None)
-    assert read_ask(b'{"model":"a","stream":%b}' % value).streaming == streaming
-
-
-def test_body_without_stream_or_model_asks_for_nothing() -> None:
-    assert read_ask(b'{"messages":[]}') == NO_ASK
+def test_body_without_model_asks_for_nothing() -> None:
+    assert read_ask(b'{"messages":[]}') == Ask()
 
 
 def test_span_is_the_value_as_it_stands() -> None:
@@ -132,8 +107,8 @@ def test_large_and_deep_bodies_are_read_in_time() -> None:
 
     bomb = b'{"x":%b%b,"model":"a"}' % (b"[" * 200_000, b"]" * 200_000)
     assert read_ask(bomb).model == "a"
-    assert read_ask(b'{"x":' + b"[{" * 200_000) == NO_ASK
-    assert read_ask(b'{"model":' + b"[" * 200_000) == NO_ASK
+    assert read_ask(b'{"x":' + b"[{" * 200_000) == Ask()
+    assert read_ask(b'{"model":' + b"[" * 200_000) == Ask()
 
 
 A_JSON: st.SearchStrategy[Json] = st.recursive(
@@ -144,7 +119,7 @@ A_JSON: st.SearchStrategy[Json] = st.recursive(
 
 
 @given(
-    document=st.dictionaries(st.text() | st.just("model") | st.just("stream"), A_JSON),
+    document=st.dictionaries(st.text() | st.just("model"), A_JSON),
     old=st.text(),
     new=st.text(),
     plain=st.booleans(),
@@ -162,8 +137,6 @@ def test_rewritten_body_is_the_same_document_but_for_the_model(
 
     assert ask.model == same["model"]
     assert changed == same | {"model": new}
-    if isinstance(same.get("stream"), bool):
-        assert ask.streaming == same["stream"]
 
 
 PIECES = st.sampled_from(
@@ -177,7 +150,6 @@ PIECES = st.sampled_from(
         b",",
         b"\\",
         b"model",
-        b"stream",
         b'"model":',
         b"1e5",
         b"-",
@@ -187,7 +159,7 @@ PIECES = st.sampled_from(
 
 @given(st.binary() | st.lists(PIECES | st.binary(max_size=2)).map(b"".join))
 def test_no_bytes_are_too_odd(body: bytes) -> None:
-    for text in (body, b"{" + body, b'{"model":' + body, b'{"stream":' + body):
+    for text in (body, b"{" + body, b'{"model":' + body):
         ask = read_ask(text)
         ask.model.encode()
         changed = with_model(text, ask, "new")

@@ -1,0 +1,199 @@
+"""Which model a request means, and what is said when it means none."""
+
+from __future__ import annotations
+
+import pytest
+
+from llamaswap.errors import UnknownModelError
+from llamaswap.policy.messages import ModelId
+from llamaswap.policy.naming import Names
+from llamaswap.web.admission import (
+    Admitted,
+    UnnamedModelError,
+    UnsupportedMediaError,
+    admit,
+    known_models,
+    resolve,
+)
+from tests.fakes import A, B
+from tests.web.asgi_calls import Call
+
+NAMES = Names.of({A: ("alias", "1.5"), B: ()})
+FORM = "application/x-www-form-urlencoded"
+
+
+async def admitted(
+    method: str = "POST", query: str = "", kind: str | None = None, body: bytes = b""
+) -> Admitted:
+    headers = {} if kind is None else {"content-type": kind}
+    return await admit(Call(method, f"/x?{query}", headers, body).new_request(), NAMES)
+
+
+# Method, query, content type, body, the model that is meant.
+UNDERSTOOD: dict[str, tuple[str, str, str | None, bytes, ModelId]] = {
+    "a query": ("GET", "model=a", None, b"", A),
+    "the first of a query": ("GET", "x=1&model=b&model=a", None, b"", B),
+    "a HEAD like a GET": ("HEAD", "model=a", None, b"", A),
+    "a GET is not asked for its body": ("GET", "model=a", "application/json", b'{"model":"b"}', A),
+    "JSON": ("POST", "", "application/json", b'{"model":"a"}', A),
+    "JSON hides the query": ("POST", "model=b", "application/json", b'{"model":"a"}', A),
+    "JSON with a charset": ("POST", "", "application/json; charset=utf-8", b'{"model":"b"}', B),
+    "JSON in capitals": ("POST", "", "Application/JSON", b'{"model":"a"}', A),
+    "JSON of a kind": ("POST", "", "application/vnd.api+json", b'{"model":"a"}', A),
+    "an alias": ("POST", "", "application/json", b'{"model":"alias"}', A),
+    "a number": ("POST", "", "application/json", b'{"model":1.50}', A),
+    "JSON behind a mark": ("POST", "", "application/json", b'\xef\xbb\xbf{"model":"a"}', A),
+    "JSON that is cut later": ("POST", "", "application/json", b'{"model":"a","m":[{', A),
+    "JSON without a type": ("POST", "", None, b' {"model":"a"}', A),
+    "JSON posted by curl": ("POST", "", FORM, b'{"model":"a"}', A),
+    "a form": ("POST", "", FORM, b"x=1&model=b", B),
+    "a form hides the query": ("POST", "model=b", FORM, b"model=a", A),
+    "a form without it": ("POST", "model=b", FORM, b"x=1", B),
+    "a query of something else": ("POST", "model=b", "audio/wav", b"RIFF", B),
+    "a query without a body": ("POST", "model=b", None, b"", B),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "kind", "body", "model"), UNDERSTOOD.values(), ids=UNDERSTOOD
+)
+async def test_the_model_is_found(
+    method: str, query: str, kind: str | None, body: bytes, model: ModelId
+) -> None:
+    found = await admitted(method, query, kind, body)
+
+    assert found.model == model
+    assert found.body == body
+
+
+async def test_only_json_tells_where_the_name_stands() -> None:
+    json = await admitted(kind="application/json", body=b'{"model":"a"}')
+    form = await admitted(kind=FORM, body=b"model=a")
+
+    assert json.ask is not None
+    assert json.ask.span == (9, 12)
+    assert form.ask is None
+
+
+UNNAMED = {
+    "a query without it": ("GET", "x=1", None, b"", 'the query has no "model"'),
+    "an empty name": ("GET", "model=", None, b"", 'the query has no "model"'),
+    "no body": ("POST", "", "application/json", b" ", "the body is empty"),
+    "JSON without it": (
+        "POST",
+        "model=a",
+        "application/json",
+        b'{"messages":[]}',
+        'the JSON body names no "model"',
+    ),
+    "null": (
+        "POST",
+        "",
+        "application/json",
+        b'{"model":null}',
+        'the JSON body names no "model"',
+    ),
+    "an array": (
+        "POST",
+        "",
+        "application/json",
+        b'[{"model":"a"}]',
+        "the body is not a JSON object",
+    ),
+    "no JSON at all": (
+        "POST",
+        "",
+        "application/json",
+        b"hello",
+        "the body is not a JSON object",
+    ),
+    "broken JSON": (
+        "POST",
+        "",
+        "application/json",
+        b'{"\n',
+        "the body is not valid JSON (Invalid control character at: line 1 column 3 (char 2))",
+    ),
+    "JSON too large to explain": (
+        "POST",
+        "",
+        "application/json",
+        b"{'x':" + b" " * 65536,
+        'the JSON body names no "model"',
+    ),
+    "a form without it": (
+        "POST",
+        "",
+        FORM,
+        b"x=1",
+        'neither the form nor the query has a "model"',
+    ),
+    "an empty name hides the query": (
+        "POST",
+        "model=a",
+        FORM,
+        b"model=",
+        'neither the form nor the query has a "model"',
+    ),
+    "another type": (
+        "POST",
+        "",
+        "text/plain;charset=UTF-8",
+        b'{"model":"a"}',
+        "a body of type text/plain;charset=utf-8 is not read; send JSON as application/json",
+    ),
+    "no type": (
+        "POST",
+        "",
+        None,
+        b"hello",
+        "a body of type unknown is not read; send JSON as application/json",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "kind", "body", "reason"), UNNAMED.values(), ids=UNNAMED
+)
+async def test_a_request_without_a_model_hears_why(
+    method: str, query: str, kind: str | None, body: bytes, reason: str
+) -> None:
+    with pytest.raises(UnnamedModelError) as caught:
+        await admitted(method, query, kind, body)
+
+    assert str(caught.value) == f"no model id could be identified: {reason}"
+    assert caught.value.status_hint == 404
+
+
+async def test_json_that_is_too_deep_is_refused_like_any_other() -> None:
+    with pytest.raises(UnnamedModelError, match="the body is not valid JSON"):
+        await admitted(kind="application/json", body=b'{"x":' + b"[" * 30_000)
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "Multipart/Mixed"])
+async def test_a_multipart_form_is_refused_before_it_is_read(kind: str) -> None:
+    call = Call("POST", "/x?model=a", {"content-type": kind}, b"--x")
+    request = call.new_request()
+
+    with pytest.raises(UnsupportedMediaError, match=r"^multipart forms are not supported yet; "):
+        await admit(request, NAMES)
+    assert not request.is_body_over
+
+
+def test_an_unknown_name_hears_which_there_are() -> None:
+    with pytest.raises(UnknownModelError) as caught:
+        resolve(NAMES, "A")
+
+    assert str(caught.value) == (
+        "no router for requested model: nothing here is called 'A' (there is a, b)"
+    )
+
+
+def test_a_long_list_of_models_is_cut() -> None:
+    assert known_models(Names.of({})) == "there is none"
+    assert known_models(Names.of({ModelId(f"m{n}"): () for n in range(8)})) == (
+        "there is m0, m1, m2, m3, m4, m5, m6, m7"
+    )
+    assert known_models(Names.of({ModelId(f"m{n}"): () for n in range(9)})) == (
+        "there is m0, m1, m2, m3, m4, m5, m6, m7, …"
+    )
