@@ -254,12 +254,12 @@ def _refusal(command: Refuse) -> SwapError:
 
 
 async def run_router(
+    leaving: trio.Event,
     fleet: Fleet,
     pool: Pool,
     on_output: OnOutput,
-    leaving: trio.Event,
-    *,
     run: RunUpstream = run_upstream,
+    *,
     task_status: trio.TaskStatus[RouterClient] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Route until ``leaving`` is set; then stop every model and return.

@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, TypeVarTuple, Unpack
 from urllib.parse import urlsplit
 
 import trio
@@ -36,29 +35,32 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 STOP_MARGIN = 15.0
 """Seconds beyond the longest stop that the router may take before it is
 cancelled: SIGKILL, its bounded waits and the sweep all fit in."""
 
 
-class Service(Protocol[T_co]):
+class Service(Protocol[Unpack[Args], T_co]):
     """A layer of the program: runs until ``leaving`` is set and its work is done."""
 
     async def __call__(
-        self, leaving: trio.Event, /, *, task_status: trio.TaskStatus[T_co]
+        self, leaving: trio.Event, /, *args: Unpack[Args], task_status: trio.TaskStatus[T_co]
     ) -> object:
         """Report ready once; return when everything it holds is given back."""
         ...
 
 
 @asynccontextmanager
-async def open_layer(service: Service[T], *, grace: float) -> AsyncGenerator[T, None]:
+async def open_layer(
+    service: Service[Unpack[Args], T], *args: Unpack[Args], grace: float
+) -> AsyncGenerator[T, None]:
     """Run ``service`` beneath the body, and end it only after the body has left.
 
     Args:
       service: started at once with an event that is set when the body has
-        left; the body begins when it reports ready.
+        left, and ``args``; the body begins when it reports ready.
       grace: seconds the service may then take to finish by itself. After
         that it is cancelled.
 
@@ -75,7 +77,7 @@ async def open_layer(service: Service[T], *, grace: float) -> AsyncGenerator[T, 
 
     async def guarded(*, task_status: trio.TaskStatus[T]) -> None:
         with scope:
-            await service(leaving, task_status=task_status)
+            await service(leaving, *args, task_status=task_status)
 
     async with trio.open_nursery() as nursery:
         try:
@@ -198,26 +200,24 @@ async def open_swap_router(
     stop_limit = max(map(config.stop_within, config.models), default=0.0) + STOP_MARGIN
     addresses = (listen,) if isinstance(listen, str) else tuple(listen or ())
     async with (
-        open_layer(partial(run_log_keeping, book.say), grace=2),
+        open_layer(run_log_keeping, book.say, grace=2),
         aclosing(Pool()) as pool,
-        open_layer(
-            partial(run_router, fleet_of(config), pool, book.hear), grace=stop_limit
-        ) as router,
+        open_layer(run_router, fleet_of(config), pool, book.hear, grace=stop_limit) as router,
     ):
         front = Front(Snapshot.of(config), router, pool, book)
         app = App(front)
         async with (
-            open_layer(partial(run_reloads, front, drain), grace=1) as reloads,
-            open_layer(partial(run_web, app, addresses, tls), grace=drain) as urls,
+            open_layer(run_reloads, front, drain, grace=1) as reloads,
+            open_layer(run_web, app, addresses, tls, grace=drain) as urls,
         ):
             yield SwapRouter(urls, app, front, reloads)
 
 
 async def run_web(
+    leaving: trio.Event,
     app: App,
     addresses: Sequence[str],
     tls: TlsFiles | None,
-    leaving: trio.Event,
     *,
     task_status: trio.TaskStatus[tuple[str, ...]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -235,9 +235,9 @@ async def run_web(
 
 
 async def run_reloads(
+    leaving: trio.Event,
     front: Front,
     drain: float,
-    leaving: trio.Event,
     *,
     task_status: trio.TaskStatus[trio.MemorySendChannel[_Reload]] = trio.TASK_STATUS_IGNORED,
 ) -> None:

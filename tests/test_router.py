@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from functools import partial
 
 import pytest
 import trio
@@ -27,10 +26,13 @@ from llamaswap.service import open_layer
 from tests.fakes import A, B, C, FakeUpstreams, fleet, spec_of
 
 
+def drop_output(_model: ModelId, _data: bytes) -> None:
+    """Nobody reads what models print here."""
+
+
 @asynccontextmanager
 async def opened(models: Fleet, fake: FakeUpstreams) -> AsyncGenerator[RouterClient, None]:
-    service = partial(run_router, models, Pool(), lambda *_: None, run=fake.run)
-    async with open_layer(service, grace=60) as router:
+    async with open_layer(run_router, models, Pool(), drop_output, fake.run, grace=60) as router:
         yield router
 
 
@@ -303,7 +305,7 @@ async def test_who_waits_when_the_router_breaks_hears_so(autojump_clock: MockClo
     fake = FakeUpstreams(load=20)
     async with trio.open_nursery() as nursery:
         router: RouterClient = await nursery.start(
-            partial(run_router, fleet(A), Pool(), lambda *_: None, trio.Event(), run=fake.run)
+            run_router, trio.Event(), fleet(A), Pool(), drop_output, fake.run
         )
 
         async def ask() -> None:

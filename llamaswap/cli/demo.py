@@ -156,18 +156,18 @@ async def show(config: Config, listen: str, *, once: bool) -> None:
     """
     logging.getLogger(ROOT_LOGGER).setLevel(logging.INFO)
     async with (
-        open_layer(partial(run_signals, Console()), grace=0) as orders,
+        open_layer(run_signals, Console(), grace=0) as orders,
         open_swap_router(config, listen=listen) as swap,
     ):
         with trio.CancelScope() as story:
-            async with open_layer(partial(_cancel_when, orders.leave, story), grace=0):
+            async with open_layer(_cancel_when, orders.leave, story, grace=0):
                 await tell(swap, once=once)
 
 
 async def _cancel_when(
+    _leaving: trio.Event,
     event: trio.Event,
     scope: trio.CancelScope,
-    _leaving: trio.Event,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -35,7 +34,10 @@ DEFAULT_LISTEN = ":8080"
 DEFAULT_TLS_LISTEN = ":8443"
 
 _LEAVE = {signal.SIGINT, signal.SIGTERM}
-_RELOAD = {signal.SIGHUP} if sys.platform != "win32" else set[signal.Signals]()
+if sys.platform == "win32":
+    _RELOAD = set[signal.Signals]()
+else:
+    _RELOAD = {signal.SIGHUP}
 
 
 def serve(flags: Flags) -> int:
@@ -82,11 +84,12 @@ async def run_until_signal(path: Path, config: Config, listen: str, tls: TlsFile
     console = Console()
     async with (
         open_layer(console.run, grace=2),
-        open_layer(partial(run_log_keeping, console.say), grace=1),
-        open_layer(partial(run_signals, console), grace=0) as orders,
+        open_layer(run_log_keeping, console.say, grace=1),
+        open_layer(run_signals, console, grace=0) as orders,
         open_swap_router(config, listen=listen, tls=tls) as swap,
-        open_layer(partial(run_reloads, path, swap, orders), grace=0),
+        open_layer(run_reloads, path, swap, orders, grace=0),
     ):
+        warn_of(config)
         announce(swap.urls)
         await orders.leave.wait()
         logger.info("leaving: finishing open requests; a second signal kills at once")
@@ -110,8 +113,8 @@ class Orders:
 
 
 async def run_signals(
-    console: Console,
     _leaving: trio.Event,
+    console: Console,
     *,
     task_status: trio.TaskStatus[Orders] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -146,10 +149,10 @@ def kill_newborn() -> None:
 
 
 async def run_reloads(
+    _leaving: trio.Event,
     path: Path,
     swap: SwapRouter,
     orders: Orders,
-    _leaving: trio.Event,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -159,11 +162,18 @@ async def run_reloads(
         await orders.next_reload()
         try:
             config = await trio.to_thread.run_sync(load_config, path, abandon_on_cancel=True)
+            warn_of(config)
             await swap.reload(config)
         except ConfigError as exc:
             logger.warning("reload: the old configuration stays, because of: %s", exc)
         except SwapError as exc:
             logger.warning("reload: the new configuration is in force, but: %s", exc)
+
+
+def warn_of(config: Config) -> None:
+    """Say what is odd in a configuration and keeps nobody from serving it."""
+    for fault in config.warnings:
+        logger.warning("configuration: %s", fault)
 
 
 def announce(urls: tuple[str, ...]) -> None:

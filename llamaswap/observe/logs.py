@@ -118,8 +118,8 @@ class _LineHandler(logging.Handler):
 
 
 async def run_log_keeping(
-    say: Callable[[str], object],
     leaving: trio.Event,
+    say: Callable[[str], object],
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 
 import pytest
 import trio
@@ -68,7 +67,7 @@ async def test_records_of_this_package_become_lines_from_any_thread(
 ) -> None:
     caplog.set_level(logging.INFO, "llamaswap")
     lines: list[str] = []
-    async with open_layer(partial(run_log_keeping, lines.append), grace=1):
+    async with open_layer(run_log_keeping, lines.append, grace=1):
         logger.info("one")
         logger.warning("two %d", 2)
         await trio.to_thread.run_sync(logger.error, "three")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, cast
 
 import trio
@@ -151,8 +150,7 @@ async def open_house(
     config = Config(models={ModelId(model): entry for model, entry in entries.items()})
     pool = ScriptedPool(script=Script() if script is None else script, unreachable=unreachable)
     rules = fleet(*config.models, limit=limit)
-    service = partial(run_router, rules, pool, _drop_output, run=fake.run)
     with trio.fail_after(3600):
-        async with open_layer(service, grace=60) as router:
+        async with open_layer(run_router, rules, pool, _drop_output, fake.run, grace=60) as router:
             front = Front(Snapshot.of(config), router, pool, LogBook())
             yield House(App(front), front, pool, fake)
