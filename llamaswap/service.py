@@ -42,11 +42,11 @@ STOP_MARGIN = 15.0
 cancelled: SIGKILL, its bounded waits and the sweep all fit in."""
 
 
-class Service(Protocol[Unpack[Args], T_co]):
+class Service(Protocol[*Args, T_co]):
     """A layer of the program: runs until ``leaving`` is set and its work is done."""
 
     async def __call__(
-        self, leaving: trio.Event, /, *args: Unpack[Args], task_status: trio.TaskStatus[T_co]
+        self, leaving: trio.Event, /, *args: *Args, task_status: trio.TaskStatus[T_co]
     ) -> object:
         """Report ready once; return when everything it holds is given back."""
         ...
@@ -54,7 +54,7 @@ class Service(Protocol[Unpack[Args], T_co]):
 
 @asynccontextmanager
 async def open_layer(
-    service: Service[Unpack[Args], T], *args: Unpack[Args], grace: float
+    service: Service[*Args, T], *args: *Args, grace: float
 ) -> AsyncGenerator[T, None]:
     """Run ``service`` beneath the body, and end it only after the body has left.
 

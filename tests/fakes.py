@@ -51,7 +51,7 @@ class FakeUpstreams:
     async def run(
         self,
         spec: UpstreamSpec,
-        is_healthy: HealthCheck | None,
+        is_healthy: HealthCheck | None,  # noqa: ARG002 - the script says when it is ready
         on_output: Callable[[bytes], object],
         *,
         on_ready: Callable[[int], object],

@@ -24,8 +24,7 @@ async def test_a_listener_waits_for_news(autojump_clock: MockClock) -> None:
     with news.listen(10) as listener:
 
         async def listen() -> None:
-            for _ in range(2):
-                heard.append((await listener.receive()).items)
+            heard.extend([(await listener.receive()).items for _ in range(2)])
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(listen)

@@ -143,7 +143,7 @@ async def test_a_fault_of_ours_in_one_upstream_does_not_reach_another(
 async def test_more_requests_than_the_limit_are_refused_at_once(autojump_clock: MockClock) -> None:
     async with opened(fleet(A, limit=1), FakeUpstreams()) as router, router.lease(A):
         began = trio.current_time()
-        with pytest.raises(BusyError, match="^Too many requests$"):
+        with pytest.raises(BusyError, match=r"^Too many requests$"):
             await use(router, A)
 
         assert trio.current_time() == began
@@ -269,18 +269,17 @@ async def test_leaving_refuses_who_waits_and_stops_all_models_side_by_side(
     autojump_clock: MockClock,
 ) -> None:
     fake = FakeUpstreams(stop=5)
-    async with trio.open_nursery() as nursery:
-        async with opened(fleet(A, B, C, swap=False), fake) as router:
-            for model in (A, B):
-                await use(router, model)
+    async with trio.open_nursery() as nursery, opened(fleet(A, B, C, swap=False), fake) as router:
+        for model in (A, B):
+            await use(router, model)
 
-            async def ask() -> None:
-                with pytest.raises(UnavailableError, match="shutting down"):
-                    await use(router, C)
+        async def ask() -> None:
+            with pytest.raises(UnavailableError, match="shutting down"):
+                await use(router, C)
 
-            nursery.start_soon(ask)
-            await wait_all_tasks_blocked()
-            left = trio.current_time()
+        nursery.start_soon(ask)
+        await wait_all_tasks_blocked()
+        left = trio.current_time()
 
     assert trio.current_time() == left + 5
     assert not fake.alive
@@ -297,7 +296,7 @@ async def test_who_asks_a_router_that_has_ended_hears_so(autojump_clock: MockClo
     async with opened(fleet(A), FakeUpstreams()) as router:
         pass
 
-    with pytest.raises(SwapError, match="^the router has ended$"):
+    with pytest.raises(SwapError, match=r"^the router has ended$"):
         await router.view()
 
 
