@@ -49,6 +49,7 @@ def parse() -> argparse.Namespace:
     add("--grandchild-session", action="store_true", help="the same in a session of its own")
     add("--flood", action="store_true", help="print without end")
     add("--hold", action="store_true", help="hold each POST until GET /release")
+    add("--step", action="store_true", help="hold each event of a stream after the first, likewise")
     add("--tokens", type=int, default=5, help="length of an answer")
     add("--gap", type=float, default=0.0, help="seconds between two streamed tokens")
     add("--die-mid-stream", type=int, metavar="N", help="break off after N events")
@@ -263,6 +264,8 @@ class Connection:
         for sent, part in enumerate(parts):
             if sent == self.options.die_mid_stream:
                 return self.die()
+            if sent and self.options.step:
+                self.model.gate.wait()
             if sent and self.options.gap:
                 time.sleep(self.options.gap)
             end = "stop" if sent == len(parts) - 1 else None

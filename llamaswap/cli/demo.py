@@ -27,7 +27,7 @@ import trio
 from attrs import define, field
 
 from llamaswap.cli.console import Console
-from llamaswap.cli.serve import run_signals
+from llamaswap.cli.signals import run_signals
 from llamaswap.cli.weights import fetch_weights
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.errors import SwapError

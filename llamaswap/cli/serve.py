@@ -1,43 +1,32 @@
-"""Serving: configuration, signals, exit codes.
+"""``llama-swap --config FILE``: serves until told to leave, and reloads when told to.
 
-SIGHUP reloads; SIGINT or SIGTERM leaves in order (requests, models, log); the
-second one kills every process group that we started and leaves at once.
+What goes wrong before anything is served is one sentence on stderr and exit
+status 1; what goes wrong later is a line of the log.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import trio
-from attrs import define, field
 
 from llamaswap._version import VERSION
 from llamaswap.cli.console import Console
 from llamaswap.cli.flags import Flags
+from llamaswap.cli.signals import Orders, run_signals
 from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
 from llamaswap.observe.logs import ROOT_LOGGER, run_log_keeping
 from llamaswap.service import SwapRouter, open_layer, open_swap_router, refuse_unsupported
-from llamaswap.upstream.spawn import kill_all
 from llamaswap.web.tls import TlsFiles
 
 logger: logging.Logger = logging.getLogger("llamaswap.cli")
 
 DEFAULT_LISTEN = ":8080"
 DEFAULT_TLS_LISTEN = ":8443"
-
-_LEAVE = {signal.SIGINT, signal.SIGTERM}
-if sys.platform == "win32":
-    _RELOAD = set[signal.Signals]()
-else:
-    _RELOAD = {signal.SIGHUP}
 
 
 def serve(flags: Flags) -> int:
@@ -93,59 +82,6 @@ async def run_until_signal(path: Path, config: Config, listen: str, tls: TlsFile
         announce(swap.urls)
         await orders.leave.wait()
         logger.info("leaving: finishing open requests; a second signal kills at once")
-
-
-@define(eq=False)
-class Orders:
-    """What signals ask for."""
-
-    leave: trio.Event = field(factory=trio.Event, init=False)
-    _reload: trio.Event = field(factory=trio.Event, init=False)
-
-    def reload(self) -> None:
-        """Ask for a reload; those asked for during one lead to exactly one more."""
-        self._reload.set()
-
-    async def next_reload(self) -> None:
-        """Wait until a reload is wanted."""
-        await self._reload.wait()
-        self._reload = trio.Event()
-
-
-async def run_signals(
-    _leaving: trio.Event,
-    console: Console,
-    *,
-    task_status: trio.TaskStatus[Orders] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Turn signals into orders until cancelled; the second one to leave never returns."""
-    orders = Orders()
-    with trio.open_signal_receiver(*_LEAVE, *_RELOAD) as signals:
-        task_status.started(orders)
-        async for number in signals:
-            if number in _RELOAD:
-                orders.reload()
-            elif not orders.leave.is_set():
-                orders.leave.set()
-            else:
-                # Not through the tree, whose shields would hold us up.
-                logger.warning("second signal: killing every model and leaving at once")
-                kill_all()
-                console.flush()
-                kill_newborn()
-                os._exit(1)
-
-
-def kill_newborn() -> None:
-    """Kill the children that a worker thread has created beside `kill_all`.
-
-    Their tasks, which would have put them into its table, do not run any more.
-    The second look is for one that was created during the first.
-    """
-    for _ in range(2):
-        for child in psutil.Process().children():
-            with suppress(psutil.Error):
-                child.kill()
 
 
 async def run_reloads(

@@ -19,14 +19,13 @@ async def test_lines_are_written_in_order_the_last_ones_too() -> None:
         for number in range(100):
             console.say(f"line {number}")
     os.close(write)
-    with open(read, "rb") as pipe:
+    with os.fdopen(read, "rb") as pipe:
         assert pipe.read().splitlines() == [b"line %d" % number for number in range(100)]
 
 
 @pytest.mark.slow
 async def test_a_stdout_that_nobody_reads_holds_nobody_up() -> None:
     read, write = os.pipe()
-    os.set_blocking(write, True)
     console = Console(write)
     with trio.fail_after(10):
         async with open_layer(console.run, grace=2):
@@ -47,7 +46,7 @@ def test_lines_that_were_dropped_are_counted() -> None:
         console.say("" if number < BUFFERED_LINES + 4 else "last")
     console.flush()
     os.close(write)
-    with open(read, "rb") as pipe:
+    with os.fdopen(read, "rb") as pipe:
         lines = pipe.read().splitlines()
 
     assert lines[0] == b"[WARN] 5 log lines were dropped: stdout is not read"

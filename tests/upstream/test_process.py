@@ -261,7 +261,7 @@ async def test_an_observer_that_raises_ends_the_run_and_leaves_nothing() -> None
         raise ValueError("a bug")
 
     with trio.fail_after(10), pytest.raises(ExceptionGroup) as caught:
-        await run_upstream(python(HANGS), None, raise_it, on_stuck=print)
+        await run_upstream(python(HANGS), None, raise_it, on_ready=print, on_stuck=print)
 
     assert caught.group_contains(ValueError, match="a bug")
 

@@ -1,0 +1,82 @@
+"""The way in: version, usage, and what is ignored."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from llamaswap.__main__ import main
+from llamaswap._version import BUILT_AT, COMMIT, VERSION
+from llamaswap.cli.flags import USAGE
+
+ROOT = Path(__file__).parents[2]
+
+VERSION_LINE = f"version: {VERSION} ({COMMIT}), built at {BUILT_AT}\n"
+
+
+@pytest.mark.parametrize("flag", ["-version", "--version", "-version=true"])
+def test_the_version_is_told_in_the_words_of_the_reference(
+    capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    assert main([flag]) == 0
+    assert capsys.readouterr() == (VERSION_LINE, "")
+
+
+HEAVY = """
+import sys
+sys.argv[1:] = ["--version"]
+from llamaswap.__main__ import main
+assert main() == 0
+print(*sorted({"trio", "yaml", "attrs", "h11", "hypercorn", "cattrs", "psutil"} & set(sys.modules)))
+"""
+
+
+def test_the_version_is_told_before_anything_heavy_is_imported() -> None:
+    argv = [sys.executable, "-c", HEAVY]
+    run = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    version, imported, *rest = run.stdout.split("\n")
+    assert version + "\n" == VERSION_LINE
+    assert "trio" not in imported.split()
+    assert "yaml" not in imported.split()
+    assert rest == [""]
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help", "-help"])
+def test_help_is_told_on_stderr(capsys: pytest.CaptureFixture[str], flag: str) -> None:
+    assert main([flag]) == 0
+    assert capsys.readouterr() == ("", USAGE)
+
+
+def test_an_unknown_flag_is_told_with_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-port", "1"]) == 2
+    assert capsys.readouterr() == ("", f"flag provided but not defined: -port\n{USAGE}")
+
+
+def test_a_missing_value_is_told_with_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-config"]) == 2
+    assert capsys.readouterr() == ("", f"flag needs an argument: -config\n{USAGE}")
+
+
+def test_what_is_ignored_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-version", "false", "-config", "x.yaml"]) == 0
+    assert capsys.readouterr() == (
+        VERSION_LINE,
+        "llama-swap: ignored: false -config x.yaml\n",
+    )
+
+
+def test_the_words_of_the_command_line_are_read_by_default(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["llama-swap", "-version"])
+    monkeypatch.delitem(sys.modules, "llamaswap.__main__")
+    with pytest.raises(SystemExit) as left:
+        runpy.run_module("llamaswap", run_name="__main__")
+
+    assert left.value.code == 0
+    assert capsys.readouterr().out == VERSION_LINE

@@ -1,0 +1,224 @@
+"""Serving from the command line: what is refused, and what a reload does."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import psutil
+import pytest
+import trio
+from attrs import evolve
+
+from llamaswap.__main__ import main
+from llamaswap._version import VERSION
+from llamaswap.cli.serve import announce
+from llamaswap.policy.messages import ModelId
+from tests.house.commands import running, write_config
+from tests.house.houses import config_of, group, model
+from tests.processes import marked, nothing_left
+
+NEEDS_SIGHUP = pytest.mark.skipif(sys.platform == "win32", reason="SIGHUP is POSIX's")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
+    with nothing_left(monkeypatch):
+        yield
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config.yaml"
+
+
+def refusal_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run a command that must end with status 1; return what it says on stderr."""
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+def test_somebody_without_a_configuration_is_told_how_to_give_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert refusal_of(capsys) == (
+        "llama-swap: no configuration: say which file to use with -config FILE\n"
+    )
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    capsys: pytest.CaptureFixture[str], path: Path
+) -> None:
+    said = refusal_of(capsys, "-config", str(path))
+
+    assert said.startswith(f"llama-swap: {path}: ")
+    assert "No such file or directory" in said
+
+
+def test_a_folder_is_no_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "Is a directory" in refusal_of(capsys, "-config", str(tmp_path))
+
+
+def test_a_fault_is_told_with_its_line_and_key(
+    capsys: pytest.CaptureFixture[str], path: Path
+) -> None:
+    path.write_text("models:\n  a:\n    cmd: x --port ${PORT}\n    ttl: -2\n")
+
+    assert refusal_of(capsys, "-config", str(path)) == (
+        f"llama-swap: {path}:4:5: models.a.ttl: invalid TTL -2: "
+        "expected seconds, 0 for never, or -1 for globalTTL\n"
+    )
+
+
+def test_every_key_without_behaviour_is_named(
+    capsys: pytest.CaptureFixture[str], path: Path
+) -> None:
+    path.write_text("apiKeys: [secret]\nsendLoadingState: true\nmodels: {}\n")
+
+    assert refusal_of(capsys, "-config", str(path)) == (
+        f"llama-swap: {path}: apiKeys: `apiKeys` is not supported yet; remove it to serve\n"
+        f"{path}: sendLoadingState: `sendLoadingState` is not supported yet; "
+        "remove it to serve\n"
+    )
+
+
+def test_a_folder_of_configurations_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal_of(capsys, "-config-dir", "models.d") == (
+        "llama-swap: -config-dir is not supported yet; leave it out\n"
+    )
+
+
+def test_watching_the_configuration_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal_of(capsys, "-watch-config", "-config", "x.yaml") == (
+        "llama-swap: -watch-config is not supported yet; send SIGHUP to reload\n"
+    )
+
+
+def test_a_taken_port_is_named(capsys: pytest.CaptureFixture[str], path: Path) -> None:
+    write_config(path, config_of(a=model()))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        assert main(["-config", str(path), "-listen", address]) == 1
+
+    said = capsys.readouterr().err
+    port = address.partition(":")[2]
+    assert said == (
+        f"llama-swap: cannot listen on {address}: "
+        f"another program uses port {port}; stop it, or listen on another port\n"
+    )
+
+
+def test_an_address_that_is_none_is_explained(
+    capsys: pytest.CaptureFixture[str], path: Path
+) -> None:
+    write_config(path, config_of(a=model()))
+
+    assert "expected host:port" in refusal_of(capsys, "-config", str(path), "-listen", "8080")
+
+
+@pytest.mark.parametrize("flag", ["-tls-cert-file", "-tls-key-file"])
+def test_half_of_a_certificate_is_refused(
+    capsys: pytest.CaptureFixture[str], path: Path, flag: str
+) -> None:
+    write_config(path, config_of(a=model()))
+
+    assert refusal_of(capsys, "-config", str(path), flag, "x.pem") == (
+        "llama-swap: TLS needs both -tls-cert-file and -tls-key-file, or neither\n"
+    )
+
+
+def test_a_house_that_is_open_to_all_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "llamaswap")
+    announce(("http://localhost:8080",))
+
+    assert caplog.messages == [
+        f"llama-swap {VERSION} listens on http://localhost:8080",
+        (
+            "every machine that can reach this one may use it; "
+            "-listen 127.0.0.1:8080 restricts it to this machine"
+        ),
+    ]
+
+
+@pytest.mark.slow
+async def test_the_listener_is_announced_in_the_log(path: Path) -> None:
+    write_config(path, config_of(a=model()))
+    async with running(path) as command:
+        assert (await command.client.get("/health")).body == b"OK"
+        await command.leave()
+
+    assert command.text.startswith("[INFO] llama-swap 0")
+    assert f" listens on {command.client.url}\n" in command.text
+
+
+@NEEDS_SIGHUP
+@pytest.mark.slow
+async def test_what_is_odd_in_a_file_is_said_at_the_start_and_at_a_reload(path: Path) -> None:
+    await trio.Path(path).write_text("models:\n  a:\n    cmd: x --port ${PORT}\n    tll: 5\n")
+    said = f"[WARN] configuration: {path}:4:5: models.a.tll: "
+    async with running(path) as command:
+        assert said in command.text
+        command.ask_to_reload()
+        await command.until_said(said, times=2)
+        await command.leave()
+
+
+@NEEDS_SIGHUP
+@pytest.mark.slow
+async def test_a_reload_keeps_what_is_equal_and_replaces_what_has_changed(path: Path) -> None:
+    old = config_of(group("a", "b", swap=False), a=model(), b=model())
+    changed = evolve(old.models[ModelId("b")], env=("A=1",))
+    new = evolve(old, models=dict(old.models) | {ModelId("b"): changed})
+    write_config(path, old)
+    async with running(path) as command:
+        before = [(await command.client.chat(name)).pid for name in ("a", "b")]
+        write_config(path, new)
+        command.ask_to_reload()
+        await command.until_said("reload: 1 kept, 1 replaced, 0 removed, 0 added")
+        after = [(await command.client.chat(name)).pid for name in ("a", "b")]
+        assert len(marked()) == 3
+        await command.leave()
+
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+    assert "b: stopped (replaced by the new configuration)" in command.text
+
+
+@NEEDS_SIGHUP
+@pytest.mark.slow
+async def test_a_reload_of_a_broken_file_changes_nothing_and_says_why(path: Path) -> None:
+    write_config(path, config_of(a=model()))
+    async with running(path) as command:
+        before = (await command.client.chat("a")).pid
+        await trio.Path(path).write_text("models:\n  a:\n    cmd: x\n    ttl: -2\n")
+        command.ask_to_reload()
+        await command.until_said("reload: the old configuration stays, because of: ")
+        await command.until_said(f"{path}:4:5: models.a.ttl: invalid TTL -2")
+        await trio.Path(path).unlink()
+        command.ask_to_reload()
+        await command.until_said("reload: the old configuration stays, because of: ", times=2)
+        assert (await command.client.chat("a")).pid == before
+        await command.leave()
+
+
+@NEEDS_SIGHUP
+@pytest.mark.slow
+async def test_a_reload_during_a_reload_is_not_lost(path: Path) -> None:
+    old = config_of(a=model("--slow-sigterm", "0.3"))
+    (entry,) = old.models.values()
+    write_config(path, old)
+    async with running(path) as command:
+        await command.client.chat("a")
+        for number in (1, 2):
+            new = evolve(entry, env=(f"A={number}",))
+            write_config(path, evolve(old, models={ModelId("a"): new}))
+            command.ask_to_reload()
+            await command.until_said("reload: 0 kept, 1 replaced", times=number)
+        pid = (await command.client.chat("a")).pid
+        assert psutil.Process(pid).environ()["A"] == "2"
+        await command.leave()

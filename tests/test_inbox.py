@@ -1,0 +1,176 @@
+"""How the house asks the router: what is sent, and what becomes of each answer."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from llamaswap.errors import BusyError, SwapError
+from llamaswap.inbox import Answer, Envelope, Lease, RouterClient
+from llamaswap.policy.messages import (
+    Event,
+    Fleet,
+    LeaseAsked,
+    LeaseId,
+    LeaseReturned,
+    ModelState,
+    ModelView,
+    Reconfigure,
+    Target,
+    Ticket,
+    UnloadAsked,
+    ViewAsked,
+)
+from tests.fakes import A, fleet
+
+LEASE = Lease(Target(A, "http://a.example"), queued=1, loading=2)
+
+
+class Desk:
+    """The router's end of the inbox, worked by the test."""
+
+    def __init__(self) -> None:
+        self.outbox, self.inbox = trio.open_memory_channel[Envelope](inf)
+        self.client = RouterClient(self.outbox)
+
+    def events(self) -> list[Event]:
+        """Take what has arrived."""
+        events: list[Event] = []
+        try:
+            while True:
+                events.append(self.inbox.receive_nowait().event)
+        except trio.WouldBlock:
+            return events
+
+    async def answer(self, *answers: Answer) -> None:
+        """Answer one ask after the other."""
+        for answer in answers:
+            envelope = await self.inbox.receive()
+            assert envelope.reply is not None
+            envelope.reply.send_nowait(answer)
+
+    async def fall_silent(self) -> None:
+        """Take one ask and end without an answer."""
+        envelope = await self.inbox.receive()
+        assert envelope.reply is not None
+        envelope.reply.close()
+
+
+async def test_a_lease_is_held_until_the_block_is_left(nursery: trio.Nursery) -> None:
+    desk = Desk()
+    nursery.start_soon(desk.answer, LEASE)
+    async with desk.client.lease(A) as lease:
+        assert lease == LEASE
+        assert desk.events() == []
+
+    assert desk.events() == [LeaseReturned(LeaseId(0))]
+
+
+async def test_an_ask_says_when_it_was_made(autojump_clock: MockClock) -> None:
+    desk = Desk()
+    await trio.sleep(5)
+    with trio.move_on_after(1):
+        async with desk.client.lease(A):
+            pass
+    envelope = desk.inbox.receive_nowait()
+
+    assert (envelope.event, envelope.ask, envelope.asked_at) == (LeaseAsked(LeaseId(0), A), 0, 5)
+
+
+async def test_whoever_stops_waiting_gives_the_lease_back(autojump_clock: MockClock) -> None:
+    desk = Desk()
+    with trio.move_on_after(1) as scope:
+        async with desk.client.lease(A):
+            pass
+
+    assert scope.cancelled_caught
+    assert desk.events() == [LeaseAsked(LeaseId(0), A), LeaseReturned(LeaseId(0))]
+
+
+async def test_a_block_that_fails_gives_the_lease_back(nursery: trio.Nursery) -> None:
+    desk = Desk()
+    nursery.start_soon(desk.answer, LEASE)
+    with pytest.raises(ZeroDivisionError):
+        async with desk.client.lease(A):
+            raise ZeroDivisionError
+
+    assert desk.events() == [LeaseReturned(LeaseId(0))]
+
+
+async def test_a_refusal_is_raised_by_itself(nursery: trio.Nursery) -> None:
+    desk = Desk()
+    nursery.start_soon(desk.answer, BusyError("Too many requests"))
+    with pytest.raises(BusyError, match=r"^Too many requests$"):
+        async with desk.client.lease(A):
+            pass
+
+    assert desk.events() == [LeaseReturned(LeaseId(0))]
+
+
+async def test_an_answer_comes_back_to_whoever_asked(nursery: trio.Nursery) -> None:
+    desk = Desk()
+    view = (ModelView(A, ModelState.STOPPED, serving=0, waiting=0),)
+    nursery.start_soon(desk.answer, view, None)
+
+    assert await desk.client.view() == view
+    await desk.client.unload()
+
+
+async def test_what_is_asked_is_what_is_sent() -> None:
+    desk = Desk()
+    everything: Fleet = fleet(A)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(desk.client.view)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(desk.client.unload)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(desk.client.unload, frozenset({A}))
+        await wait_all_tasks_blocked()
+        desk.client.reconfigure(everything)
+        nursery.cancel_scope.cancel()
+
+    assert desk.events() == [
+        ViewAsked(Ticket(0)),
+        UnloadAsked(Ticket(1), None),
+        UnloadAsked(Ticket(2), frozenset({A})),
+        Reconfigure(Ticket(3), everything),
+    ]
+
+
+async def test_a_new_fleet_is_sent_at_once_and_waited_for_later(nursery: trio.Nursery) -> None:
+    desk = Desk()
+    settled = desk.client.reconfigure(fleet(A))
+    nursery.start_soon(desk.answer, SwapError("survived SIGKILL"))
+
+    with pytest.raises(SwapError, match=r"^survived SIGKILL$"):
+        await settled()
+
+
+async def test_who_is_left_without_an_answer_hears_that_the_router_has_ended(
+    nursery: trio.Nursery,
+) -> None:
+    desk = Desk()
+    nursery.start_soon(desk.fall_silent)
+    with pytest.raises(SwapError, match=r"^the router has ended$"):
+        async with desk.client.lease(A):
+            pass
+
+
+async def test_who_comes_too_late_hears_that_the_router_has_ended() -> None:
+    desk = Desk()
+    desk.inbox.close()
+    with pytest.raises(SwapError, match=r"^the router has ended$"):
+        async with desk.client.lease(A):
+            pass
+    with pytest.raises(SwapError, match=r"^the router has ended$"):
+        desk.client.reconfigure(fleet(A))
+
+
+async def test_a_lease_may_outlive_the_router(nursery: trio.Nursery) -> None:
+    desk = Desk()
+    nursery.start_soon(desk.answer, LEASE)
+    async with desk.client.lease(A):
+        desk.inbox.close()
