@@ -6,6 +6,7 @@ status 1; what goes wrong later is a line of the log.
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from pathlib import Path
@@ -80,8 +81,18 @@ async def run_until_signal(path: Path, config: Config, listen: str, tls: TlsFile
     ):
         warn_of(config)
         announce(swap.urls)
+        keep_for_good()
         await orders.leave.wait()
         logger.info("leaving: finishing open requests; a second signal kills at once")
+
+
+def keep_for_good() -> None:
+    """Tell the garbage collector that what exists now stays: modules and the tree.
+
+    It would look at all of it again and again, which took 5 % of a request's time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 async def run_reloads(
