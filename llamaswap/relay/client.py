@@ -117,30 +117,28 @@ class Exchange:
             CutError: The upstream broke off.
         """
         body = self._body
-        while not body.done:
-            data = self._buffer or await self._receive()
-            self._buffer = b""
-            if not data:
-                self._last = True
-                if not body.end():
-                    raise CutError(self._says(f"broke off its answer after {self._passed} bytes"))
-                break
-            try:
-                piece = body.feed(data)
-            except ChunkError as exc:
-                said = f"sent a malformed answer after {self._passed} bytes: {exc}"
-                raise CutError(self._says(said)) from exc
-            if piece:
-                self._passed += len(piece)
-                return piece
+        try:
+            while not body.done:
+                # Awaited here and not in a function: each one between a task and
+                # its wait costs every event.
+                data = self._buffer or await self.connection.stream.receive_some(RECEIVE_BYTES)
+                self._buffer = b""
+                if not data:
+                    self._last = True
+                    if not body.end():
+                        raise self._cut()
+                elif piece := body.feed(bytes(data)):
+                    self._passed += len(piece)
+                    return piece
+        except trio.BrokenResourceError as exc:
+            raise self._cut() from exc
+        except ChunkError as exc:
+            said = f"sent a malformed answer after {self._passed} bytes: {exc}"
+            raise CutError(self._says(said)) from exc
         return b""
 
-    async def _receive(self) -> bytes:
-        try:
-            return bytes(await self.connection.stream.receive_some(RECEIVE_BYTES))
-        except trio.BrokenResourceError as exc:
-            said = f"broke off its answer after {self._passed} bytes"
-            raise CutError(self._says(said)) from exc
+    def _cut(self) -> CutError:
+        return CutError(self._says(f"broke off its answer after {self._passed} bytes"))
 
     async def begin(self, request: bytes, head: RequestHead, body: RequestBody) -> None:
         """Send the request and wait for the final head of the answer."""
@@ -152,6 +150,11 @@ class Exchange:
         self.head = answer
         self._body = body_of(head.method, answer.status, answer.headers)
         self._last = self._last or not self._sent or wants_close(head.headers)
+
+    @property
+    def is_complete(self) -> bool:
+        """Say whether the whole body has been returned."""
+        return self._body.done
 
     @property
     def is_reusable(self) -> bool:

@@ -165,21 +165,19 @@ class LeanStream(HalfCloseableStream):
             await trio.lowlevel.checkpoint_if_cancelled()
             self._turns += 1
         try:
-            data = await self._read(size, waits=waits)
+            while True:
+                if waits:
+                    await trio.lowlevel.wait_readable(self._socket)
+                    self._turns = 0
+                try:
+                    data = self._socket.recv(size)
+                    break
+                except BlockingIOError:
+                    waits = True
         except OSError as exc:
             raise self._stream_error(exc) from exc
         self._more_expected = len(data) == size
         return data
-
-    async def _read(self, size: int, *, waits: bool) -> bytes:
-        while True:
-            if waits:
-                await trio.lowlevel.wait_readable(self._socket)
-                self._turns = 0
-            try:
-                return self._socket.recv(size)
-            except BlockingIOError:
-                waits = True
 
     def has_news(self) -> bool:
         """Say whether something can be read: data, the end, or an error."""

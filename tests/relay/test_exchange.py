@@ -32,8 +32,8 @@ class Listener:
     async def piece(self, data: bytes) -> None:
         await self.note(data)
 
-    async def end(self) -> None:
-        await self.note("end")
+    async def end(self, data: bytes) -> None:
+        await self.note(("end", data))
 
     async def note(self, what: object) -> None:
         await trio.lowlevel.checkpoint()
@@ -63,7 +63,7 @@ async def test_each_piece_is_passed_on_when_it_arrives(
         (1, (200, [(b"content-type", b"text/event-stream")])),
         (11, b"one"),
         (21, b"two"),
-        (31, "end"),
+        (31, ("end", b"")),
     ]
     assert outcome == Outcome(status=200, sent_bytes=6, first_byte_at=1)
 
@@ -73,13 +73,13 @@ async def test_connection_is_free_when_the_client_hears_the_end(wires: Wires) ->
     pool = wires.pool()
 
     class Curious(Listener):
-        async def end(self) -> None:
-            await self.note(sum(map(len, pool._kept.values())))
+        async def end(self, data: bytes) -> None:
+            await self.note((data, sum(map(len, pool._kept.values()))))
 
     listener = Curious()
     await relay(pool, TARGET, POST, b"", list, listener)
 
-    assert [what for _, what in listener.heard] == [(200, [(b"content-length", b"2")]), b"hi", 1]
+    assert [what for _, what in listener.heard] == [(200, [(b"content-length", b"2")]), (b"hi", 1)]
 
 
 async def test_break_off_after_the_head_is_a_cut(wires: Wires) -> None:

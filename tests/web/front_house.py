@@ -88,6 +88,7 @@ class _ScriptedExchange:
         headers = [(b"content-type", script.kind), *script.headers]
         self.head = AnswerHead(script.status, b"", headers)
         self._steps = iter(script.steps)
+        self.is_complete = False
 
     async def next_chunk(self) -> bytes:
         for step in self._steps:
@@ -97,6 +98,7 @@ class _ScriptedExchange:
             if isinstance(step, Exception):
                 raise step
             await trio.sleep(step)
+        self.is_complete = True
         return b""
 
 
