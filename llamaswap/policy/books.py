@@ -85,6 +85,10 @@ class Books:
 
     _errands: list[Errand] = field(factory=list[Errand], init=False)
     _leases: dict[LeaseId, Place] = field(factory=dict[LeaseId, Place], init=False)
+    _queued: dict[ModelId, Place] = field(factory=dict[ModelId, Place], init=False)
+    """At least every place that somebody waits for: there are few of them among
+    many models, and they are looked for after every event."""
+
     _arrivals: Iterator[int] = field(factory=count, init=False)
     _judged: dict[ModelId, frozenset[ModelId]] = field(
         factory=dict[ModelId, frozenset[ModelId]], init=False
@@ -101,6 +105,7 @@ class Books:
     def queue(self, place: Place, lease: LeaseId) -> None:
         """Let ``lease`` wait at the end of the queue."""
         place.waiting[lease] = next(self._arrivals)
+        self._queued[place.model] = place
         self._leases[lease] = place
 
     def take_back(self, lease: LeaseId, now: float) -> None:
@@ -131,11 +136,15 @@ class Books:
 
     def queues(self) -> list[Place]:
         """Return the places that somebody waits for, the longest wait first."""
-        waited = [place for place in self.places.values() if place.waiting]
-        waited.sort(key=lambda place: next(iter(place.waiting.values())))
-        return waited
+        waited = [place for place in self._queued.values() if place.waiting]
+        self._queued = {place.model: place for place in waited}
+        return sorted(waited, key=lambda place: next(iter(place.waiting.values())))
 
     # Places
+
+    def runners(self) -> Iterator[Place]:
+        """Return every place that is occupied or promised, sorted by id."""
+        return (self.places[model] for model in sorted(self.running))
 
     def evictions(self, model: ModelId) -> frozenset[ModelId]:
         """Return who must be gone before ``model`` may serve, as things are now."""

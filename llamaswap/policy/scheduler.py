@@ -321,10 +321,10 @@ class Scheduler:
     def _idle_ends(self) -> list[tuple[Place, float]]:
         """Return the ready models that nobody uses, each with the end of its time; sorted by id."""
         ends: list[tuple[Place, float]] = []
-        for place in self._books.places.values():
+        for place in self._books.runners():
             if place.state is not ModelState.READY or place.serving or place.waiting:
                 continue
             rule = self.fleet.models.get(place.model)
             if rule is not None and rule.idle_after is not None:
                 ends.append((place, place.idle_since + rule.idle_after))
-        return sorted(ends, key=lambda end: end[0].model)
+        return ends
