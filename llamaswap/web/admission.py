@@ -7,14 +7,17 @@ request is said here, before anything is loaded for it.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 
 from attrs import frozen
 
 from llamaswap.errors import RequestError, UnknownModelError
 from llamaswap.policy.messages import ModelId
 from llamaswap.policy.naming import Names
-from llamaswap.policy.rewrites import Ask, read_ask
+from llamaswap.policy.rewrites import read_ask, with_model
 from llamaswap.web.asgi import Request, form_value
+from llamaswap.web.forms import FormError, find_fields, is_multipart, with_fields
 
 NAMES_SHOWN = 8
 """Names listed in an error: enough to see a slip, short enough for one line."""
@@ -38,51 +41,66 @@ class UnnamedModelError(RequestError):
     code = "not_found"
 
 
-class UnsupportedMediaError(RequestError):
-    """A kind of body that is not understood yet."""
-
-    status_hint = 415
-    code = "unsupported_media_type"
-
-
 @frozen
 class Admitted:
     """A request whose model is known."""
 
     model: ModelId
     body: bytes
-    ask: Ask | None
-    """Where the name stands in a JSON body; ``None`` for other bodies."""
+    rename: Callable[[str], bytes]
+    """Returns the body with another model in it."""
+
+
+@frozen
+class _Named:
+    """The name that a request uses, and how to use another one."""
+
+    name: str
+    rename: Callable[[str], bytes]
 
 
 async def admit(request: Request, names: Names) -> Admitted:
     """Read the request and resolve the model that it names.
 
     Raises:
-      UnnamedModelError: it names none.
+      UnnamedModelError: it names none, or cannot be read so far.
       UnknownModelError: nobody here serves that name.
-      UnsupportedMediaError: it is a multipart form.
       BodyTooLargeError: it is more than we hold.
       ClientGoneError: the client left before its end.
     """
-    kind = request.header(b"content-type").lower()
-    if "multipart/" in kind:
-        raise UnsupportedMediaError(
-            "multipart forms are not supported yet; send the request to /upstream/<model>/…"
-        )
     body = await request.body()
-    ask: Ask | None = None
-    if request.method in _BODILESS:
-        name = request.parameter("model") or ""
-    elif _is_json(kind, body):
-        ask = read_ask(body)
-        name = ask.model
-    else:
-        name = _form_model(request, kind, body)
-    if not name:
-        reason = _why_unnamed(request, kind, body)
+    named = _name_in(request, body)
+    if not named.name:
+        reason = _why_unnamed(request, body)
         raise UnnamedModelError(f"no model id could be identified: {reason}")
-    return Admitted(resolve(names, name), body, ask)
+    return Admitted(resolve(names, named.name), body, named.rename)
+
+
+def _name_in(request: Request, body: bytes) -> _Named:
+    if request.method in _BODILESS:
+        return _Named(request.parameter("model") or "", lambda _: body)
+    kind = request.header(b"content-type")
+    if _is_json(kind, body):
+        ask = read_ask(body)
+        return _Named(ask.model, partial(with_model, body, ask))
+    if is_multipart(kind):
+        return _name_in_form(request, kind, body)
+    name = form_value(body, "model") if "urlencoded" in kind.lower() else None
+    return _Named((request.parameter("model") if name is None else name) or "", lambda _: body)
+
+
+def _name_in_form(request: Request, kind: str, body: bytes) -> _Named:
+    """Read a multipart form; the query comes first, as in the reference."""
+    try:
+        spans = find_fields(body, kind, "model")
+    except FormError as exc:
+        raise UnnamedModelError(
+            f"no model id could be identified: the multipart form cannot be read ({exc})"
+        ) from exc
+    name = request.parameter("model")
+    if name is None and spans:
+        name = body[slice(*spans[0])].decode(errors="replace")
+    return _Named(name or "", lambda new: with_fields(body, spans, new.encode()))
 
 
 def _is_json(kind: str, body: bytes) -> bool:
@@ -90,26 +108,21 @@ def _is_json(kind: str, body: bytes) -> bool:
 
     Without a type, and with the one that ``curl -d`` invents, the first byte tells.
     """
+    kind = kind.lower()
     if "json" in kind:
         return True
     return (not kind or "urlencoded" in kind) and body.lstrip()[:1] == b"{"
 
 
-def _form_model(request: Request, kind: str, body: bytes) -> str:
-    name = form_value(body, "model") if "urlencoded" in kind else None
-    if name is None:
-        name = request.parameter("model")
-    return name or ""
-
-
-def _why_unnamed(request: Request, kind: str, body: bytes) -> str:
+def _why_unnamed(request: Request, body: bytes) -> str:
+    kind = request.header(b"content-type")
     if request.method in _BODILESS:
         return 'the query has no "model"'
     if not body.strip():
         return "the body is empty"
     if _is_json(kind, body):
         return _why_unnamed_json(body)
-    if "urlencoded" in kind:
+    if "urlencoded" in kind.lower() or is_multipart(kind):
         return 'neither the form nor the query has a "model"'
     return f"a body of type {kind or 'unknown'} is not read; send JSON as application/json"
 

@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator
 from llamaswap.errors import UpstreamError
 from llamaswap.inbox import Lease
 from llamaswap.policy.messages import ModelId
-from llamaswap.policy.rewrites import answer_headers, forward_headers, with_model
+from llamaswap.policy.rewrites import answer_headers, forward_headers
 from llamaswap.relay.client import RequestHead
 from llamaswap.relay.exchange import relay
-from llamaswap.web.admission import Admitted, admit
+from llamaswap.web.admission import admit
 from llamaswap.web.asgi import Answer, Request
 from llamaswap.web.front import Front
 from llamaswap.web.hangup import until_hangup
@@ -28,14 +28,9 @@ async def infer(front: Front, request: Request, answer: Answer, path: bytes) -> 
     """Serve a request that names its model; ``path`` is what the upstream sees."""
     snapshot = front.snapshot
     admitted = await admit(request, snapshot.names)
-    body = _rewritten(admitted, snapshot.config.models[admitted.model].use_model_name)
+    name = snapshot.config.models[admitted.model].use_model_name
+    body = admitted.body if name is None else admitted.rename(name)
     await pass_on(front, request, answer, admitted.model, path, body)
-
-
-def _rewritten(admitted: Admitted, name: str | None) -> bytes:
-    if name is None or admitted.ask is None:
-        return admitted.body
-    return with_model(admitted.body, admitted.ask, name)
 
 
 async def pass_on(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import openai
 import pytest
@@ -91,3 +92,17 @@ async def test_a_crash_in_a_stream_is_an_error_and_no_end() -> None:
             await ask(house, stream)
 
     assert caught.value.code == "bad_gateway"
+
+
+async def test_a_recording_is_uploaded_and_the_model_is_renamed_in_the_form() -> None:
+    def transcribe(client: openai.OpenAI) -> Any:
+        made = client.audio.transcriptions.with_raw_response
+        return json.loads(made.create(model="a", file=("hm.wav", b"RIFF\0\xff")).text)
+
+    entry = evolve(model(), use_model_name="whisper-large-v3")
+    async with opened(config_of(a=entry)) as house:
+        seen = await ask(house, transcribe)
+
+    assert (seen["method"], seen["path"]) == ("POST", "/v1/audio/transcriptions")
+    assert 'name="model"\r\n\r\nwhisper-large-v3\r\n' in seen["body"]
+    assert "RIFF\0" in seen["body"]

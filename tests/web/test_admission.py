@@ -10,7 +10,6 @@ from llamaswap.policy.naming import Names
 from llamaswap.web.admission import (
     Admitted,
     UnnamedModelError,
-    UnsupportedMediaError,
     admit,
     known_models,
     resolve,
@@ -66,13 +65,10 @@ async def test_the_model_is_found(
     assert found.body == body
 
 
-async def test_only_json_tells_where_the_name_stands() -> None:
-    json = await admitted(kind="application/json", body=b'{"model":"a"}')
-    form = await admitted(kind=FORM, body=b"model=a")
+async def test_the_name_in_a_json_body_can_be_replaced() -> None:
+    json = await admitted(kind="application/json", body=b'{"model": "a"}')
 
-    assert json.ask is not None
-    assert json.ask.span == (9, 12)
-    assert form.ask is None
+    assert json.rename("new") == b'{"model": "new"}'
 
 
 UNNAMED = {
@@ -135,12 +131,33 @@ UNNAMED = {
         b"model=",
         'neither the form nor the query has a "model"',
     ),
+    "a multipart form without a model": (
+        "POST",
+        "",
+        "multipart/form-data; boundary=X",
+        b'--X\r\nContent-Disposition: form-data; name="n"\r\n\r\n1\r\n--X--\r\n',
+        'neither the form nor the query has a "model"',
+    ),
+    "a multipart form without a boundary": (
+        "POST",
+        "",
+        "multipart/form-data",
+        b"--X",
+        "the multipart form cannot be read (its content type names no boundary)",
+    ),
+    "a multipart form that is cut": (
+        "POST",
+        "",
+        "multipart/form-data; boundary=X",
+        b'--X\r\nContent-Disposition: form-data; name="model"\r\n\r\na',
+        "the multipart form cannot be read (it ends before its last boundary)",
+    ),
     "another type": (
         "POST",
         "",
         "text/plain;charset=UTF-8",
         b'{"model":"a"}',
-        "a body of type text/plain;charset=utf-8 is not read; send JSON as application/json",
+        "a body of type text/plain;charset=UTF-8 is not read; send JSON as application/json",
     ),
     "no type": (
         "POST",
@@ -170,14 +187,27 @@ async def test_json_that_is_too_deep_is_refused_like_any_other() -> None:
         await admitted(kind="application/json", body=b'{"x":' + b"[" * 30_000)
 
 
-@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "Multipart/Mixed"])
-async def test_a_multipart_form_is_refused_before_it_is_read(kind: str) -> None:
-    call = Call("POST", "/x?model=a", {"content-type": kind}, b"--x")
-    request = call.new_request()
+FORM_TYPE = "multipart/form-data; boundary=X"
+FORM_BODY = (
+    b'--X\r\nContent-Disposition: form-data; name="file"; filename="model"\r\n\r\naudio\r\n'
+    b'--X\r\nContent-Disposition: form-data; name="model"\r\n\r\na\r\n--X--\r\n'
+)
 
-    with pytest.raises(UnsupportedMediaError, match=r"^multipart forms are not supported yet; "):
-        await admit(request, NAMES)
-    assert not request.is_body_over
+
+async def test_a_multipart_form_names_the_model_in_a_field() -> None:
+    found = await admitted(kind=FORM_TYPE, body=FORM_BODY)
+
+    assert (found.model, found.body) == ("a", FORM_BODY)
+    assert found.rename("large-v3") == FORM_BODY.replace(b"\r\n\r\na\r\n", b"\r\n\r\nlarge-v3\r\n")
+
+
+async def test_of_a_multipart_form_the_query_comes_first() -> None:
+    assert (await admitted(query="model=b", kind=FORM_TYPE, body=FORM_BODY)).model == "b"
+
+
+async def test_a_body_without_a_name_in_it_cannot_be_renamed() -> None:
+    assert (await admitted(query="model=a", kind="text/plain", body=b"hi")).rename("x") == b"hi"
+    assert (await admitted("GET", "model=a")).rename("x") == b""
 
 
 def test_an_unknown_name_hears_which_there_are() -> None:
