@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 
 from llamaswap.errors import SwapError
 from llamaswap.policy.messages import (
+    DrainEnded,
     Event,
     Fleet,
     LeaseAsked,
@@ -113,6 +114,15 @@ class RouterClient:
         """
         ticket = Ticket(next(self._numbers))
         return partial(_receive, self._send(Reconfigure(ticket, fleet), ticket))
+
+    async def end_drain(self) -> None:
+        """Stop what a new configuration gave up and that still serves; wait until it is gone.
+
+        Raises:
+          SwapError: one of them survived being killed.
+        """
+        ticket = Ticket(next(self._numbers))
+        await self._ask(DrainEnded(ticket), ticket)
 
     async def _ask(self, event: Event, number: int) -> Answer:
         return await _receive(self._send(event, number))

@@ -42,7 +42,7 @@ from llamaswap.policy.messages import (
 from llamaswap.policy.scheduler import Scheduler
 from llamaswap.relay.client import Pool
 from llamaswap.relay.exchange import probe
-from llamaswap.upstream.process import HealthCheck, UpstreamSpec, run_upstream, wait_gone
+from llamaswap.upstream.process import HealthCheck, UpstreamSpec, WaitGone, run_upstream
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class RunUpstream(Protocol):
         on_output: Callable[[bytes], object],
         *,
         on_ready: Callable[[int], object],
-        on_stuck: Callable[[str], object],
+        on_stuck: Callable[[str, WaitGone], object],
     ) -> str:
         """Run one process; see `run_upstream`."""
         ...
@@ -84,6 +84,8 @@ class _Upstream:
     began: float = field(factory=trio.current_time, init=False)
     ready: float = field(default=inf, init=False)
     stopping: str | None = field(default=None, init=False)
+    wait_gone: WaitGone | None = field(default=None, init=False)
+    """Of one that survived being killed."""
 
 
 @define(eq=False)
@@ -213,6 +215,11 @@ class Router:
             if spec.check_path is None
             else partial(probe, self._pool, spec.target, spec.check_path)
         )
+
+        def note_stuck(why: str, wait_gone: WaitGone) -> None:
+            upstream.wait_gone = wait_gone
+            self.note(Stuck(model, why))
+
         try:
             with upstream.scope:
                 reason = await self._run_upstream(
@@ -220,10 +227,11 @@ class Router:
                     is_healthy,
                     partial(self._on_output, model),
                     on_ready=lambda _: self.note(Ready(model)),
-                    on_stuck=lambda why: self.note(Stuck(model, why)),
+                    on_stuck=note_stuck,
                 )
             # What survived being killed keeps its place until it is gone.
-            await wait_gone(spec.upstream)
+            if upstream.wait_gone is not None:
+                await upstream.wait_gone()
         except StartError as exc:
             reason = str(exc)
         except Exception:

@@ -18,6 +18,7 @@ from attrs import define, frozen
 
 from llamaswap.config.schema import Config
 from llamaswap.config.text import split_command
+from llamaswap.config.urls import url_problem
 from llamaswap.errors import ConfigError, Fault, SwapError, UnknownModelError
 from llamaswap.observe.logs import LogBook, run_log_keeping
 from llamaswap.policy.eviction import Groups
@@ -137,11 +138,12 @@ class SwapRouter:
         they serve, but no longer than the drain time.
 
         Raises:
-          ConfigError: it has keys without behaviour yet; nothing has changed.
+          ConfigError: it has keys without behaviour yet, or an address that is none;
+        nothing has changed.
           SwapError: it is in force, but a process survived being killed; or the
             router has ended.
         """
-        refuse_unsupported(config)
+        refuse_unusable(config)
         answer, wait = trio.open_memory_channel[Plan | SwapError](1)  # the one answer
         try:
             await self._reloads.send(_Reload(config, answer))
@@ -188,14 +190,15 @@ async def open_swap_router(
 
     Raises:
       ListenError: an address is taken or not ours, or the certificate is bad.
-      ConfigError: the configuration has keys without behaviour yet.
+      ConfigError: the configuration has keys without behaviour yet, or an address
+        that is none.
 
     Leaving the block:
       New requests are refused, open ones get ``drain`` seconds, then model
       servers are stopped and waited for. Nothing is left running, also when
       the block is left by an exception or a cancellation.
     """
-    refuse_unsupported(config)
+    refuse_unusable(config)
     book = LogBook()
     stop_limit = max(map(config.stop_within, config.models), default=0.0) + STOP_MARGIN
     addresses = (listen,) if isinstance(listen, str) else tuple(listen or ())
@@ -285,26 +288,28 @@ async def _reload(front: Front, config: Config, drain: float) -> Plan:
         await settled()
         return steps
     logger.warning("reload: cutting what is still served after %g s", drain)
-    # Removed models that are gone already are unknown to the router by now.
-    left = frozenset(view.model for view in await front.router.view())
-    await front.router.unload(left.intersection((*steps.replace, *steps.remove)))
+    await front.router.end_drain()
     return steps
 
 
-def refuse_unsupported(config: Config) -> None:
-    """Refuse a configuration whose keys would do nothing.
+def refuse_unusable(config: Config) -> None:
+    """Refuse a configuration that has keys without behaviour, or addresses that are none.
+
+    The latter come from Python only: `load_config` has looked at those of a file.
 
     Raises:
       ConfigError: it names every such key.
     """
-    if config.unsupported:
-        file = str(config.sources[0]) if config.sources else ""
-        raise ConfigError(
-            tuple(
-                Fault(key, f"`{key}` is not supported yet; remove it to serve", file)
-                for key in config.unsupported
-            )
-        )
+    file = str(config.sources[0]) if config.sources else ""
+    faults = [
+        Fault(key, f"`{key}` is not supported yet; remove it to serve", file)
+        for key in config.unsupported
+    ]
+    for model, entry in config.models.items():
+        if problem := url_problem(entry.proxy):
+            faults.append(Fault(f"models.{model}.proxy", problem, file))
+    if faults:
+        raise ConfigError(tuple(faults))
 
 
 def fleet_of(config: Config) -> Fleet:

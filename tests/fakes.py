@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import trio
 from attrs import define, field
@@ -11,7 +12,7 @@ from llamaswap.errors import StartError
 from llamaswap.policy.eviction import GroupRule, Groups
 from llamaswap.policy.messages import Fleet, ModelId, ModelRule, Target
 from llamaswap.router import ModelSpec
-from llamaswap.upstream.process import HealthCheck, UpstreamSpec
+from llamaswap.upstream.process import HealthCheck, UpstreamSpec, WaitGone
 
 A, B, C = ModelId("a"), ModelId("b"), ModelId("c")
 
@@ -55,7 +56,7 @@ class FakeUpstreams:
         on_output: Callable[[bytes], object],
         *,
         on_ready: Callable[[int], object],
-        on_stuck: Callable[[str], object],
+        on_stuck: Callable[[str, WaitGone], object],
     ) -> str:
         """Follow the script of one model."""
         model = spec.argv[0]
@@ -75,8 +76,7 @@ class FakeUpstreams:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 60):
                 await trio.sleep(self.stop)
                 if model in self.stuck:
-                    on_stuck("survived SIGKILL")
-                    await trio.sleep(1)
+                    on_stuck("survived SIGKILL", partial(trio.sleep, 1))
             raise
         finally:
             self.alive.discard(model)

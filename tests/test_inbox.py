@@ -11,6 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from llamaswap.errors import BusyError, SwapError
 from llamaswap.inbox import Answer, Envelope, Lease, RouterClient
 from llamaswap.policy.messages import (
+    DrainEnded,
     Event,
     Fleet,
     LeaseAsked,
@@ -130,6 +131,8 @@ async def test_what_is_asked_is_what_is_sent() -> None:
         nursery.start_soon(desk.client.unload, frozenset({A}))
         await wait_all_tasks_blocked()
         desk.client.reconfigure(everything)
+        nursery.start_soon(desk.client.end_drain)
+        await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
 
     assert desk.events() == [
@@ -137,6 +140,7 @@ async def test_what_is_asked_is_what_is_sent() -> None:
         UnloadAsked(Ticket(1), None),
         UnloadAsked(Ticket(2), frozenset({A})),
         Reconfigure(Ticket(3), everything),
+        DrainEnded(Ticket(4)),
     ]
 
 

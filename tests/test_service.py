@@ -35,7 +35,7 @@ from llamaswap.service import (
     fleet_of,
     open_layer,
     open_swap_router,
-    refuse_unsupported,
+    refuse_unusable,
     run_reloads,
 )
 from llamaswap.upstream.process import UpstreamSpec
@@ -275,7 +275,7 @@ def test_the_groups_say_who_must_go() -> None:
 def test_keys_without_behaviour_are_refused_in_a_sentence() -> None:
     config = load_config("apiKeys: [secret]\nmodels: {}\n")
     with pytest.raises(ConfigError) as caught:
-        refuse_unsupported(config)
+        refuse_unusable(config)
 
     assert str(caught.value) == "apiKeys: `apiKeys` is not supported yet; remove it to serve"
 
@@ -475,6 +475,43 @@ async def test_a_reload_cuts_what_is_still_served_after_the_drain_time() -> None
         assert await pid_of(swap, "a") > 0
 
 
+async def test_who_waits_for_a_replaced_model_is_served_when_the_drain_time_is_over(
+    autojump_clock: MockClock,
+) -> None:
+    entry = ModelConfig(cmd="a", proxy="http://a.example", check_endpoint="none")
+    old, new = (Config({A: evolve(entry, env=env)}) for env in ((), ("A=1",)))
+    fake = FakeUpstreams()
+
+    async with opened_with(fake, old, drain=30) as swap:
+
+        async def hold() -> None:
+            async with swap.lease("a"):
+                await trio.sleep(1000)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hold)
+            await trio.sleep(2)
+            nursery.start_soon(swap.reload, new)
+            await trio.sleep(1)
+            async with swap.lease("a"):
+                # One second of the load, and thirty of the drain less the one just passed.
+                assert trio.current_time() == 2 + 30 + 0.5 + 1
+            nursery.cancel_scope.cancel()
+
+    assert fake.told() == ["start a", "ready a", "gone a", "start a", "ready a", "gone a"]
+
+
+async def test_a_reload_with_an_address_that_is_none_changes_nothing() -> None:
+    config = config_of(a=model())
+    new = Config({A: ModelConfig(cmd="x", proxy="http://127.0.0.1:99999"), B: ModelConfig(cmd="x")})
+    async with opened(config) as swap:
+        with pytest.raises(ConfigError) as caught:
+            await swap.reload(new)
+
+        assert [fault.path for fault in caught.value.faults] == ["models.a.proxy", "models.b.proxy"]
+        assert [view.model for view in await swap.running()] == [A]
+
+
 async def test_a_reload_with_keys_that_would_do_nothing_changes_nothing() -> None:
     config = config_of(a=model())
     async with opened(config) as swap:
@@ -488,6 +525,19 @@ def ignore(*_: object) -> None:
     """Take what a process prints."""
 
 
+@asynccontextmanager
+async def opened_with(
+    fake: FakeUpstreams, config: Config, *, drain: float
+) -> AsyncGenerator[SwapRouter, None]:
+    """Open a router whose processes exist in mock time only."""
+    async with open_layer(
+        run_router, fleet_of(config), Pool(), ignore, fake.run, grace=60
+    ) as router:
+        front = Front(Snapshot.of(config), router, Pool(), LogBook())
+        async with open_layer(run_reloads, front, drain, grace=1) as reloads:
+            yield SwapRouter((), App(front), front, reloads)
+
+
 async def test_a_reload_that_cannot_kill_a_model_says_so_and_harms_nobody(
     autojump_clock: MockClock,
 ) -> None:
@@ -496,17 +546,14 @@ async def test_a_reload_that_cannot_kill_a_model_says_so_and_harms_nobody(
     new = evolve(old, models={A: entry})
     fake = FakeUpstreams(stuck={"b"})
 
-    async with open_layer(run_router, fleet_of(old), Pool(), ignore, fake.run, grace=60) as router:
-        front = Front(Snapshot.of(old), router, Pool(), LogBook())
-        async with open_layer(run_reloads, front, 30, grace=1) as reloads:
-            swap = SwapRouter((), App(front), front, reloads)
-            async with swap.lease("b"):
-                pass
-            with pytest.raises(SwapError, match="survived SIGKILL"):
-                await swap.reload(new)
-            async with swap.lease("a"):
-                pass
-            assert await swap.reload(new) == Plan(keep=(A,))
+    async with opened_with(fake, old, drain=30) as swap:
+        async with swap.lease("b"):
+            pass
+        with pytest.raises(SwapError, match="survived SIGKILL"):
+            await swap.reload(new)
+        async with swap.lease("a"):
+            pass
+        assert await swap.reload(new) == Plan(keep=(A,))
 
 
 async def test_a_reload_after_the_end_says_so() -> None:

@@ -21,7 +21,7 @@ from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
 from llamaswap.observe.logs import ROOT_LOGGER, run_log_keeping
-from llamaswap.service import SwapRouter, open_layer, open_swap_router, refuse_unsupported
+from llamaswap.service import SwapRouter, open_layer, open_swap_router, refuse_unusable
 from llamaswap.web.tls import TlsFiles
 
 logger: logging.Logger = logging.getLogger("llamaswap.cli")
@@ -36,7 +36,7 @@ def serve(flags: Flags) -> int:
         path = _config_path(flags)
         tls = _tls_files(flags)
         config = load_config(path)
-        refuse_unsupported(config)
+        refuse_unusable(config)
         listen = flags.text("listen") or (DEFAULT_TLS_LISTEN if tls else DEFAULT_LISTEN)
         trio.run(run_until_signal, path, config, listen, tls)
     except SwapError as exc:

@@ -150,6 +150,16 @@ class Reconfigure:
 
 
 @frozen
+class DrainEnded:
+    """What the last configuration gave up has had its time to finish what it serves.
+
+    Answered by `Settled` when it is gone.
+    """
+
+    ticket: Ticket
+
+
+@frozen
 class Shutdown:
     """The program leaves: refuse who waits, stop every model."""
 
@@ -163,6 +173,7 @@ Event: TypeAlias = (
     | UnloadAsked
     | ViewAsked
     | Reconfigure
+    | DrainEnded
     | Shutdown
 )
 

@@ -18,6 +18,7 @@ from llamaswap.policy.books import Books, Place, Swap
 from llamaswap.policy.messages import (
     Cause,
     Command,
+    DrainEnded,
     Event,
     Fleet,
     Gone,
@@ -88,7 +89,7 @@ class Scheduler:
 
     # Taking in: what each event changes by itself.
 
-    def _note(self, event: Event, now: float) -> Iterator[Command]:
+    def _note(self, event: Event, now: float) -> Iterator[Command]:  # noqa: C901 - one branch per word
         match event:
             case LeaseAsked():
                 yield from self._note_ask(event)
@@ -106,6 +107,8 @@ class Scheduler:
                 yield self._view(ticket)
             case Reconfigure():
                 yield from self._note_reconfigure(event)
+            case DrainEnded(ticket):
+                yield from self._note_drain_end(ticket)
             case Shutdown():
                 yield from self._note_shutdown()
             case _:
@@ -203,6 +206,12 @@ class Scheduler:
             self._give_up(place, "removed from the configuration")
         gone_first = {model for model in changes.replace + changes.remove if model in books.places}
         yield from books.send(event.ticket, gone_first, None)
+
+    def _note_drain_end(self, ticket: Ticket) -> Iterator[Command]:
+        # Not an unload: who waits for a replaced model is served by the new process.
+        for model, reason in sorted(self._outgoing.items()):
+            yield from self._books.stop(self._books.places[model], reason)
+        yield from self._books.send(ticket, set(self._outgoing), None)
 
     def _keep(self, place: Place) -> Iterator[Settled]:
         given_up = self._outgoing.pop(place.model, None)

@@ -49,7 +49,7 @@ class ChunkReader:
         """Return the pieces of payload in ``data``, none of them empty.
 
         Raises:
-            ChunkError: The body is malformed; nothing more can be read.
+          ChunkError: the body is malformed; nothing more can be read.
         """
         if self._held:
             data, self._held = self._held + data, b""

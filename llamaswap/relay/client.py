@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
 
 import h11
@@ -48,9 +48,6 @@ _BEGINNING = b"HTTP/1."
 
 RequestBody: TypeAlias = bytes | AsyncIterable[bytes]
 """What a request carries: known, or produced while it is sent."""
-
-_Key: TypeAlias = tuple[bool, str, int]
-"""TLS or not, host, port: exchanges that agree in these can share connections."""
 
 
 @frozen
@@ -110,11 +107,11 @@ class Exchange:
     async def next_chunk(self) -> bytes:
         """Return payload as it arrives, ``b""`` when the body is complete.
 
-        Cancellation
-            Nothing is lost: a later call goes on.
+        Cancellation:
+          Nothing is lost: a later call goes on.
 
         Raises:
-            CutError: The upstream broke off.
+          CutError: the upstream broke off.
         """
         body = self._body
         try:
@@ -289,8 +286,8 @@ class Pool:
     """
 
     _dialer: Dialer = field(factory=Dialer)
-    _kept: dict[_Key, list[Connection]] = field(factory=dict[_Key, list[Connection]], init=False)
-    """The one used last is at the end, and goes first."""
+    _kept: dict[str, list[Connection]] = field(factory=dict[str, list[Connection]], init=False)
+    """By `Route.origin`; the one used last is at the end, and goes first."""
 
     _closed: bool = field(default=False, init=False)
 
@@ -301,17 +298,18 @@ class Pool:
         """Send a request; the block begins when the head of the answer is there.
 
         A kept connection that turns out dead before a byte of the answer is
-        replaced once by a fresh one, if the body is known. A body that is
-        produced on the way is sent in chunks; an answer that comes earlier than
-        its end stops it. Nothing is bounded in time but connecting.
+        replaced once by a fresh one. A body that is produced on the way could not
+        be sent twice: it gets a fresh one at once. It is sent in chunks; an answer
+        that comes earlier than its end stops it. Nothing is bounded in time but
+        connecting.
 
-        Leaving the block
-            After a complete answer the connection is kept; otherwise, whatever
-            the reason, it is closed without waiting.
+        Leaving the block:
+          After a complete answer the connection is kept; otherwise, whatever
+          the reason, it is closed without waiting.
 
         Raises:
-            UpstreamError: The server cannot be reached or did not answer.
-            RequestError: The head holds what cannot be sent.
+          UpstreamError: the server cannot be reached or did not answer.
+          RequestError: the head holds what cannot be sent.
         """
         route = route_of(target)
         length = len(body) if isinstance(body, bytes) else None
@@ -325,13 +323,10 @@ class Pool:
     async def _begin(
         self, target: Target, route: Route, request: bytes, head: RequestHead, body: RequestBody
     ) -> Exchange:
-        kept = self._take(route)
+        kept = self._take(route) if isinstance(body, bytes) else None
         if kept is not None:
-            try:
+            with suppress(_StaleError):
                 return await _attempt(target, kept, request, head, body)
-            except _StaleError:
-                if not isinstance(body, bytes):
-                    raise
         fresh = await self._open(target, route)
         return await _attempt(target, fresh, request, head, body)
 
@@ -342,13 +337,13 @@ class Pool:
             return
         connection.reused = True
         connection.idle_since = trio.current_time()
-        kept = self._kept.setdefault(_key(route), [])
+        kept = self._kept.setdefault(route.origin, [])
         kept.append(connection)
         if len(kept) > IDLE_PER_HOST:
             kept.pop(0).close()
 
     def _take(self, route: Route) -> Connection | None:
-        kept = self._kept.get(_key(route))
+        kept = self._kept.get(route.origin)
         while kept:
             connection = kept.pop()
             is_young = connection.idle_since > trio.current_time() - IDLE_AT_MOST
@@ -370,9 +365,10 @@ class Pool:
                 kept.pop(0).close()
 
     def forget(self, target: Target) -> None:
-        """Close the unused connections to a server that is gone."""
-        for connection in self._kept.pop(_key(route_of(target)), []):
-            connection.close()
+        """Close the unused connections to a server that is gone. Never raises."""
+        with suppress(UpstreamError):  # without a usable address there are none
+            for connection in self._kept.pop(route_of(target).origin, []):
+                connection.close()
 
     async def aclose(self) -> None:
         """Close all unused connections, and each of the others when its exchange ends."""
@@ -382,10 +378,6 @@ class Pool:
                 connection.close()
         self._kept.clear()
         await trio.lowlevel.checkpoint()
-
-
-def _key(route: Route) -> _Key:
-    return route.secure, route.host, route.port
 
 
 async def _attempt(

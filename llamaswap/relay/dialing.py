@@ -59,11 +59,11 @@ class Dialer:
     async def connect(self, target: Target, route: Route) -> Connection:
         """Open a connection for ``target``, whose address is ``route``.
 
-        Cancellation
-            Nothing stays open.
+        Cancellation:
+          Nothing stays open.
 
         Raises:
-            UpstreamError: It cannot be had, or not in time.
+          UpstreamError: it cannot be had, or not in time.
         """
         try:
             with trio.fail_after(CONNECT_WITHIN):

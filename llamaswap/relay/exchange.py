@@ -70,21 +70,21 @@ async def relay(
     its end: most answers are one piece, and so one message less (5 µs).
 
     Args:
-        pool: The connections to use.
-        target: Where the request goes.
-        head: The head of the request, already as the upstream shall see it.
-        body: The body, or what produces it.
-        answer_headers: Makes the client's headers of the upstream's.
-        client: Who gets the answer.
+      pool: the connections to use.
+      target: where the request goes.
+      head: the head of the request, already as the upstream shall see it.
+      body: the body, or what produces it.
+      answer_headers: makes the client's headers of the upstream's.
+      client: who gets the answer.
 
-    Cancellation
-        The upstream's connection is closed.
+    Cancellation:
+      The upstream's connection is closed.
 
     Raises:
-        CutError: The upstream broke off after `Client.start`; `Client.end` was
-            not called, and the client must not take the answer for complete.
-        UpstreamError: There was no answer; ``client`` has heard nothing.
-        RequestError: The head holds what cannot be sent.
+      CutError: the upstream broke off after `Client.start`; `Client.end` was
+        not called, and the client must not take the answer for complete.
+      UpstreamError: there was no answer; ``client`` has heard nothing.
+      RequestError: the head holds what cannot be sent.
     """
     sent = 0
     async with pool.exchange(target, head, body) as exchange:
@@ -107,10 +107,10 @@ async def probe(pool: Pool, target: Target, path: str) -> bool:
     wait for the answer.
 
     Args:
-        pool: The connections to use; the one of a good probe is kept and
-            carries the first request.
-        target: Whom to ask.
-        path: Path and query; of a whole address only these two count.
+      pool: the connections to use; the one of a good probe is kept and
+        carries the first request.
+      target: whom to ask.
+      path: path and query; of a whole address only these two count.
     """
     try:
         head = RequestHead(b"GET", _asked(path), ((b"accept", b"*/*"),))

@@ -46,6 +46,11 @@ class Route:
     path: bytes
     query: bytes
 
+    @property
+    def origin(self) -> str:
+        """What exchanges must agree in to share connections: scheme, host and port."""
+        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}"
+
     def join(self, target: bytes) -> bytes:
         """Put the base path and query before those of a request."""
         if not self.path and not self.query and target.startswith(b"/"):
@@ -62,7 +67,7 @@ def route_of(target: Target) -> Route:
     """Take the address of ``target`` apart.
 
     Raises:
-        UpstreamError: It is no address of an HTTP server.
+      UpstreamError: it is no address of an HTTP server.
     """
     try:
         return _route(target.url)
@@ -96,8 +101,8 @@ def request_bytes(
     """Write a request head for ``route``; ``length`` is ``None`` for a chunked body.
 
     Raises:
-        RequestError: The head cannot be sent: a name, a value, the method or
-            the target holds bytes that HTTP forbids, or there are two hosts.
+      RequestError: the head cannot be sent: a name, a value, the method or
+        the target holds bytes that HTTP forbids, or there are two hosts.
     """
     fields = [(name.lower(), value) for name, value in headers]
     fields = [field for field in fields if field[0] not in _FRAMING]

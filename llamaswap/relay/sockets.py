@@ -49,15 +49,15 @@ class LeanStream(HalfCloseableStream):
     Made from a Trio stream or socket, which is emptied: closing it afterwards
     does nothing, closing this one closes the connection.
 
-    Fairness
-        `send_all` does not let other tasks run when the kernel takes the data
-        at once, nor does `receive_some` while full reads follow each other.
-        After `TURNS_IN_A_ROW` such operations a checkpoint follows.
+    Fairness:
+      `send_all` does not let other tasks run when the kernel takes the data
+      at once, nor does `receive_some` while full reads follow each other.
+      After `TURNS_IN_A_ROW` such operations a checkpoint follows.
 
-    Cancellation
-        Each operation of a cancelled task raises before it does anything. A
-        `send_all` that is cancelled while it waits has sent an unknown part; a
-        `receive_some` that is cancelled has received nothing.
+    Cancellation:
+      Each operation of a cancelled task raises before it does anything. A
+      `send_all` that is cancelled while it waits has sent an unknown part; a
+      `receive_some` that is cancelled has received nothing.
     """
 
     def __init__(self, connection: Connected) -> None:
@@ -80,9 +80,9 @@ class LeanStream(HalfCloseableStream):
         """Send all of ``data``, at once if the kernel has room for it.
 
         Raises:
-            trio.BrokenResourceError: The peer is gone.
-            trio.ClosedResourceError: This end was closed, or `send_eof` was called.
-            trio.BusyResourceError: Another task is sending.
+          trio.BrokenResourceError: the peer is gone.
+          trio.ClosedResourceError: this end was closed, or `send_eof` was called.
+          trio.BusyResourceError: another task is sending.
         """
         if self._sending:
             raise trio.BusyResourceError("another task is sending on this stream")
@@ -152,9 +152,9 @@ class LeanStream(HalfCloseableStream):
         does not wait.
 
         Raises:
-            trio.BrokenResourceError: The connection was reset.
-            trio.ClosedResourceError: This end was closed.
-            trio.BusyResourceError: Another task is receiving.
+          trio.BrokenResourceError: the connection was reset.
+          trio.ClosedResourceError: this end was closed.
+          trio.BusyResourceError: another task is receiving.
         """
         size = RECEIVE_BYTES if max_bytes is None else operator.index(max_bytes)
         if size < 1:
@@ -249,11 +249,11 @@ async def open_lean_stream(host: str, port: int, book: AddressBook | None = None
     the resolver is asked, in a thread, unless ``book`` knows the answer; what
     worked is noted there.
 
-    Cancellation
-        Nothing stays open.
+    Cancellation:
+      Nothing stays open.
 
     Raises:
-        OSError: Nobody listens, or the name means nothing.
+      OSError: nobody listens, or the name means nothing.
     """
     if _is_numeric(host):
         return await _dial(host, port)

@@ -7,7 +7,9 @@ Knows no HTTP (it is given `HealthCheck`) and no model. The invariant: when
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TypeAlias
 
 import trio
 from attrs import define, field, frozen
@@ -29,9 +31,8 @@ TAIL_BYTES = 2048
 """What an error quotes of the output: a screenful, and no more than an error page can
 show."""
 
-
-_stuck: list[tuple[UpstreamSpec, Tree]] = []
-"""What survived SIGKILL, until `wait_gone` has seen its end."""
+WaitGone: TypeAlias = Callable[[], Awaitable[None]]
+"""Returns when nothing lives any more of one run that was stuck."""
 
 
 @frozen
@@ -64,7 +65,7 @@ async def run_upstream(
     on_output: Callable[[bytes], object],
     *,
     on_ready: Callable[[int], object],
-    on_stuck: Callable[[str], object],
+    on_stuck: Callable[[str, WaitGone], object],
 ) -> str:
     """Run the process until it exits or this task is cancelled.
 
@@ -76,7 +77,7 @@ async def run_upstream(
         about its stop command. It must not raise and must not wait.
       on_ready: is told the process id after the first good health check.
       on_stuck: is told once, in a sentence, when the process or one of its group
-        lives on `KILL_WITHIN` seconds after SIGKILL.
+        lives on `KILL_WITHIN` seconds after SIGKILL, and how to wait for its end.
 
     Returns:
       How it ended by itself after it was ready, like ``exited with status 3``.
@@ -87,8 +88,10 @@ async def run_upstream(
 
     Cancellation:
       Ends the whole group before ``Cancelled`` leaves this function: "cancelled"
-      means "gone". The exception is what `on_stuck` was told of: that is waited
-      for without a shield. Whoever has cancelled goes on waiting with `wait_gone`.
+      means "gone". The exception is what `on_stuck` was told of: a cancelled
+      function cannot wait for it, and a shield would let a driver that hangs keep
+      the program from leaving. Its place must stay occupied until whoever has
+      cancelled has waited for its end.
     """
     environment = environment_with(spec.env)
     began = trio.current_time()
@@ -110,11 +113,9 @@ async def run_upstream(
                 status = await sweep(tree)
             pumping.deadline = trio.current_time() + PIPE_GRACE
             if not tree.is_reaped:
-                _stuck.append((spec, tree))
-                on_stuck(_complaint(tree))
+                on_stuck(_complaint(tree), partial(_wait_gone, tree))
     if not tree.is_reaped:
         status = await sweep(tree)
-        _stuck.remove((spec, tree))
 
     if verdict is Verdict.READY:
         return describe(status)
@@ -124,19 +125,10 @@ async def run_upstream(
     raise StartError(f"{late}{output.tail.quote()}")
 
 
-async def wait_gone(spec: UpstreamSpec) -> None:
-    """Return when nothing lives of the run of ``spec`` that was just cancelled.
-
-    That is at once, unless `on_stuck` was called: then its place must stay
-    occupied until this returns. (A cancelled function cannot wait unshielded, and
-    to wait shielded for a driver that hangs would keep the program from leaving.)
-
-    Args:
-      spec: the same object that `run_upstream` was given.
-    """
-    for tree in [tree for kept, tree in _stuck if kept is spec and not tree.is_reaped]:
+async def _wait_gone(tree: Tree) -> None:
+    # The run may have waited already, if it ended by itself.
+    if not tree.is_reaped:
         await sweep(tree)
-    _stuck[:] = [(kept, tree) for kept, tree in _stuck if not tree.is_reaped]
 
 
 async def _start(spec: UpstreamSpec, environment: Mapping[str, str]) -> Tree:

@@ -11,6 +11,10 @@ from llamaswap.web.asgi import Answer, Request
 
 logger: logging.Logger = logging.getLogger("llamaswap.web")
 
+LONGEST_TEXT = 1024
+"""Characters of one thing that a client chose. A head may have a megabyte, and lines
+are counted where they wait for a slow reader, not weighed."""
+
 UNLOGGED = ("/wol-health", "/api/performance", "/metrics")
 """Beginnings of paths that machines ask for every few seconds."""
 
@@ -22,7 +26,7 @@ def log_access(request: Request, answer: Answer, seconds: float) -> None:
     logger.info(
         'Request %s "%s %s HTTP/%s" %d %d "%s" %s',
         _client_address(request),
-        request.method,
+        printable(request.method),
         printable(request.path),
         request.http_version,
         answer.status,
@@ -39,7 +43,12 @@ def _client_address(request: Request) -> str:
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with everything escaped that could forge a line, or a part of one."""
+    """Return ``text`` with everything escaped that could forge a line, or a part of one.
+
+    Of a long text only the beginning is shown.
+    """
+    if len(text) > LONGEST_TEXT:
+        text = text[:LONGEST_TEXT] + "..."
     if text.isprintable() and '"' not in text:
         return text
     return text.encode("unicode_escape").decode("ascii").replace('"', r"\"")

@@ -59,7 +59,8 @@ class App:
         except SwapError as exc:
             await _fail(answer, exc)
         except Exception:
-            logger.exception("%s %s: a fault of llamaswap", request.method, printable(request.path))
+            method, path = printable(request.method), printable(request.path)
+            logger.exception("%s %s: a fault of llamaswap", method, path)
             await _fail(answer, SwapError("llama-swap made a mistake; see its log"))
         finally:
             log_access(request, answer, trio.current_time() - began)

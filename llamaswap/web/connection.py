@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import trio
 
+from llamaswap.web.access_log import printable
 from llamaswap.web.asgi import Message, Receive, Scope, Send
 from llamaswap.web.caller import Caller
 from llamaswap.web.circumstances import Circumstances
@@ -203,13 +204,13 @@ class Connection:
         try:
             await self._app(scope, caller.receive, caller.send)
         except Exception:
-            logger.exception("%s: the request broke down", scope["path"])
+            logger.exception("%s: the request broke down", printable(scope["path"]))
         except BaseExceptionGroup as group:
             # The server is being cancelled, and something broke on the way out.
             cancelled, crash = group.split(trio.Cancelled)
             if cancelled is None or not isinstance(crash, Exception):
                 raise
-            logger.error("%s: the request broke down", scope["path"], exc_info=crash)  # noqa: TRY400 - the rest of a group
+            logger.error("%s: the request broke down", printable(scope["path"]), exc_info=crash)  # noqa: TRY400 - the rest of a group
             raise cancelled from None
         await self._settle(caller, tell)
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from time import time
 from typing import Any, Protocol, TypeAlias, cast
@@ -163,6 +164,10 @@ class HttpProtocol:
 class _Http1(H11Protocol):
     """HTTP/1, without a way from cleartext into HTTP/2, and with words in its refusals."""
 
+    async def stream_send(self, event: Any) -> None:
+        """Send; an answer with a date."""
+        await super().stream_send(_dated(event) if type(event) is Response else event)
+
     async def _check_protocol(self, event: Any) -> None:
         if event.http_version[:1] != b"1":
             is_preface = event.method == b"PRI"
@@ -197,7 +202,7 @@ class _Http2(H2Protocol):
         stream_id = event.stream_id
         with trio.CancelScope(deadline=trio.current_time() + self._stall_limit) as wait:
             self._waits[stream_id] = wait
-            await super().stream_send(event)
+            await super().stream_send(_dated(event) if type(event) is Response else event)
             if isinstance(event, (EndBody, EndData)):
                 await self._wait_for_end(stream_id)
             elif isinstance(event, (Body, Data)):
@@ -289,6 +294,21 @@ class _Sink:
         """Drop it."""
 
 
+def _dated(head: Response) -> Response:
+    """Return the head of an answer with a date, its own if it has one."""
+    if any(name == b"date" for name, _ in head.headers):
+        return head
+    return Response(
+        head.stream_id, [*head.headers, (b"date", _date(int(time())))], head.status_code
+    )
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    """Write a Unix time as HTTP does: once for all answers of this second."""
+    return formatdate(second, usegmt=True).encode()
+
+
 class _Silence:
     """Takes Hypercorn's log lines: the app writes the access log, the connection errors."""
 
@@ -305,18 +325,11 @@ class _Settings(Config):
     h2_max_concurrent_streams = MOST_STREAMS
     keep_alive_max_requests = sys.maxsize
 
+    # An upstream's answer has one, which is passed on; see `_dated`.
+    include_date_header = False
+
     def __init__(self) -> None:
         self._log = cast("Any", _Silence())
-        self._second = 0
-        self._date: list[tuple[bytes, bytes]] = []
-
-    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:  # noqa: ARG002 - theirs
-        """Return the date, which is formatted once a second."""
-        now = int(time())
-        if now != self._second:
-            self._second = now
-            self._date = [(b"date", formatdate(now, usegmt=True).encode())]
-        return self._date
 
 
 _SETTINGS = _Settings()

@@ -85,10 +85,13 @@ class _House:
         self._app = app
         self._circumstances = Circumstances()
         self._open: set[Connection] = set()
+        self._handshakes: set[trio.CancelScope] = set()
 
     def leave(self) -> None:
         """Send away who rests, and tell the others that this answer is the last."""
         self._circumstances.leave()
+        for handshake in self._handshakes:
+            handshake.cancel()
         for connection in self._open:
             connection.leave()
 
@@ -113,7 +116,7 @@ class _House:
         transport, alpn, is_tls = stream, None, False
         if isinstance(stream, trio.SSLStream):
             tls = cast("_Tls", stream)
-            if not await _shake_hands(tls):
+            if not await self._shake_hands(tls):
                 return None
             transport, alpn, is_tls = tls.transport_stream, tls.selected_alpn_protocol(), True
         return Connection(
@@ -125,18 +128,21 @@ class _House:
             server=_address(transport, "getsockname"),
         )
 
-
-async def _shake_hands(stream: _Tls) -> bool:
-    with trio.move_on_after(HANDSHAKE_LIMIT):
-        try:
-            await stream.do_handshake()
-        except trio.BrokenResourceError as exc:
-            cause = exc.__cause__
-            if isinstance(cause, ssl.SSLError) and cause.reason == "HTTP_REQUEST":
-                await stream.transport_stream.send_all(PLAIN_ON_TLS)
-        else:
-            return True
-    return False
+    async def _shake_hands(self, stream: _Tls) -> bool:
+        """Return whether there is somebody to talk to; nobody is once we leave."""
+        with trio.move_on_after(HANDSHAKE_LIMIT) as patience:
+            self._handshakes.add(patience)
+            try:
+                await stream.do_handshake()
+            except trio.BrokenResourceError as exc:
+                cause = exc.__cause__
+                if isinstance(cause, ssl.SSLError) and cause.reason == "HTTP_REQUEST":
+                    await stream.transport_stream.send_all(PLAIN_ON_TLS)
+            else:
+                return True
+            finally:
+                self._handshakes.discard(patience)
+        return False
 
 
 def _address(stream: object, way: str) -> Address | None:

@@ -40,6 +40,7 @@ from tests.policy.words import (
     asks,
     busy,
     done,
+    drain_ended,
     evict,
     fleet,
     grant,
@@ -730,6 +731,35 @@ RELOADING: dict[str, Story] = {
             ([reconfigure(8, fleet([B]))], []),
             ([unload(9, A)], [stop(A, "unloaded")]),
             ([Gone(A)], [settled(8), settled(9)]),
+        ],
+    ),
+    "after the drain time a replaced model is stopped, and who waits gets the new one": (
+        ONE_AT_A_TIME,
+        [
+            *A_SERVES,
+            ([reconfigure(8, OTHER_A), ask(2, A)], []),
+            ([drain_ended(9)], [stop(A, GOING)]),
+            ([Gone(A)], [settled(8), settled(9), start(A, version=" v2")]),
+        ],
+    ),
+    "the end of a drain is no matter to who was kept": (
+        TOGETHER,
+        [
+            ([ask(1, A), ask(2, B)], [start(A), start(B)]),
+            ([Ready(A), Ready(B)], [grant(1, A), grant(2, B)]),
+            ([reconfigure(8, fleet([B, C], *FREE))], []),
+            ([drain_ended(9)], [stop(A, REMOVED)]),
+            ([Gone(A)], [settled(8), settled(9)]),
+            ([drain_ended(10)], [settled(10)]),
+        ],
+    ),
+    "a process that cannot be ended ends the drain as well": (
+        ONE_AT_A_TIME,
+        [
+            *A_SERVES,
+            ([reconfigure(8, fleet([B]))], []),
+            ([drain_ended(9)], [stop(A, REMOVED)]),
+            ([hangs(A)], [settled(8, "driver hangs"), settled(9, "driver hangs")]),
         ],
     ),
     "a crash settles a reload": (

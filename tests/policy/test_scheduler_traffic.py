@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.messages import (
     Command,
+    DrainEnded,
     Event,
     Fleet,
     Gone,
@@ -151,6 +152,11 @@ class AnyTraffic(RuleBasedStateMachine):
         if seldom:
             self.batch.append(Reconfigure(Ticket(self.number()), fleet))
 
+    @rule(seldom=SELDOM)
+    def a_drain_ends(self, *, seldom: bool) -> None:
+        if seldom:
+            self.batch.append(DrainEnded(Ticket(self.number())))
+
     @rule(seldom=SELDOM, very=SELDOM)
     def the_program_leaves(self, *, seldom: bool, very: bool) -> None:
         if seldom and very:
@@ -203,7 +209,7 @@ class AnyTraffic(RuleBasedStateMachine):
             case Reconfigure(ticket, fleet):
                 self.fleet = fleet
                 self.tickets.add(ticket)
-            case UnloadAsked(ticket) | ViewAsked(ticket):
+            case UnloadAsked(ticket) | ViewAsked(ticket) | DrainEnded(ticket):
                 self.tickets.add(ticket)
             case Shutdown():
                 self.leaving = True

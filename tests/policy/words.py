@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from llamaswap.policy.eviction import GroupRule, Groups
 from llamaswap.policy.messages import (
     Cause,
+    DrainEnded,
     Event,
     Fleet,
     Grant,
@@ -70,6 +71,10 @@ def unload_all(ticket: int) -> UnloadAsked:
 
 def reconfigure(ticket: int, fleet: Fleet) -> Reconfigure:
     return Reconfigure(Ticket(ticket), fleet)
+
+
+def drain_ended(ticket: int) -> DrainEnded:
+    return DrainEnded(Ticket(ticket))
 
 
 def grant(lease: int, model: ModelId) -> Grant:

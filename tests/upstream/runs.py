@@ -11,7 +11,7 @@ from functools import partial
 import trio
 from attrs import define, evolve, field
 
-from llamaswap.upstream.process import UpstreamSpec, run_upstream
+from llamaswap.upstream.process import UpstreamSpec, WaitGone, run_upstream
 from llamaswap.upstream.readiness import HealthCheck
 from tests.processes import FAKE_MODEL
 
@@ -62,6 +62,7 @@ class Run:
     text: str = ""
     stuck: list[str] = field(factory=list[str])
     outcome: str | None = None
+    wait_gone: WaitGone | None = None
     pid: int = 0
     _news: trio.Event = field(factory=trio.Event)
 
@@ -70,9 +71,10 @@ class Run:
         self.text += chunk.decode(errors="replace")
         self.tell()
 
-    def complain(self, sentence: str) -> None:
+    def complain(self, sentence: str, wait_gone: WaitGone) -> None:
         """Be told that it is stuck."""
         self.stuck.append(sentence)
+        self.wait_gone = wait_gone
         self.tell()
 
     def tell(self) -> None:

@@ -15,7 +15,7 @@ from attrs import evolve
 
 from llamaswap.errors import StartError
 from llamaswap.upstream import process
-from llamaswap.upstream.process import Tail, UpstreamSpec, run_upstream, wait_gone
+from llamaswap.upstream.process import Tail, UpstreamSpec, run_upstream
 from llamaswap.upstream.spawn import Tree
 from tests.processes import end_marked, marked
 from tests.upstream.runs import Run, error_of, fake, free_port, health, never, python, running
@@ -292,16 +292,19 @@ async def test_what_survives_sigkill_is_told_once_and_waited_for(survivors: list
 
     assert run.stuck == [complaint(run.pid)]
     assert run.outcome == "exited with status 0"
+    assert run.wait_gone is not None
+    await run.wait_gone()
 
 
 async def test_a_cancelled_run_that_is_stuck_can_be_waited_for(survivors: list[int]) -> None:
-    spec, gone = python(HANGS), trio.Event()
+    gone = trio.Event()
 
     async def wait() -> None:
-        await wait_gone(spec)
+        assert run.wait_gone is not None
+        await run.wait_gone()
         gone.set()
 
-    async with running(spec) as run:
+    async with running(python(HANGS)) as run:
         await run.prints("up")
     assert run.stuck == [complaint(run.pid)]
 
@@ -313,12 +316,7 @@ async def test_a_cancelled_run_that_is_stuck_can_be_waited_for(survivors: list[i
             assert not gone.is_set()
             survivors.clear()
             await gone.wait()
-        await wait_gone(spec)
-
-
-async def test_nothing_is_waited_for_where_nothing_is_stuck() -> None:
-    with trio.fail_after(1):
-        await wait_gone(python(HANGS))
+        await wait()
 
 
 async def test_one_process_that_is_stuck_is_told_as_one(

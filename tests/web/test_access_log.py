@@ -53,6 +53,29 @@ async def test_nobody_forges_a_line(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
+async def test_what_a_client_chose_takes_no_more_room_than_it_is_worth(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    headers = {"user-agent": "u" * 5000, "x-forwarded-for": "\x85" * 5000}
+    call = Call("M" * 5000, f"/{'p' * 5000}", headers)
+    log_access(call.new_request(), call.new_answer(), 0)
+
+    address = r"\xc2\x85" * 512
+    method, path, agent = "M" * 1024, "/" + "p" * 1023, "u" * 1024
+    assert caplog.messages == [
+        f'Request {address}... "{method}... {path}... HTTP/1.1" 0 0 "{agent}..." 0.0ms',
+    ]
+
+
+async def test_nobody_forges_a_line_by_a_method_of_http2(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    call = Call("GET\n[INFO]", "/")
+    log_access(call.new_request(), call.new_answer(), 0)
+
+    assert caplog.messages[0].startswith(r'Request 192.0.2.1 "GET\n[INFO] / ')
+
+
 ADDRESSES: dict[str, tuple[dict[str, str], str]] = {
     "the socket's": ({}, "192.0.2.1"),
     "the first one forwarded": ({"x-forwarded-for": "10.0.0.1 , 10.0.0.2"}, "10.0.0.1"),

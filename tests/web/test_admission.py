@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from threading import get_ident
+
 import pytest
 
 from llamaswap.errors import UnknownModelError
 from llamaswap.policy.messages import ModelId
 from llamaswap.policy.naming import Names
+from llamaswap.policy.rewrites import Ask, read_ask
+from llamaswap.web import admission
 from llamaswap.web.admission import (
+    READ_AT_ONCE,
     Admitted,
     UnnamedModelError,
     admit,
@@ -69,6 +74,34 @@ async def test_the_name_in_a_json_body_can_be_replaced() -> None:
     json = await admitted(kind="application/json", body=b'{"model": "a"}')
 
     assert json.rename("new") == b'{"model": "new"}'
+
+
+@pytest.mark.parametrize("size", [READ_AT_ONCE, READ_AT_ONCE + 1])
+async def test_a_large_body_is_searched_beside_the_event_loop(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[int] = []
+
+    def read(body: bytes) -> Ask:
+        readers.append(get_ident())
+        return read_ask(body)
+
+    monkeypatch.setattr(admission, "read_ask", read)
+    body = b'{"model":"a"}'.ljust(size)
+    found = await admitted(kind="application/json", body=body)
+
+    assert found.model == A
+    assert (readers == [get_ident()]) == (size == READ_AT_ONCE)
+
+
+async def test_a_long_name_is_not_repeated_to_its_end() -> None:
+    body = b'{"model":"%b"}' % (b"x" * 1000)
+    with pytest.raises(UnknownModelError) as caught:
+        await admitted(kind="application/json", body=body)
+
+    assert str(caught.value) == (
+        f"no router for requested model: nothing here is called '{'x' * 200}'... (there is a, b)"
+    )
 
 
 UNNAMED = {

@@ -92,6 +92,31 @@ async def test_http2_serves_requests_side_by_side() -> None:
     assert answers == [("200", b"/a"), ("200", b"/b")]
 
 
+@pytest.mark.parametrize("said", ["", "Sun, 06 Nov 1994 08:49:37 GMT"])
+async def test_an_answer_has_one_date_and_an_upstreams_counts(said: str) -> None:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        dated = head(content_length="0", date=said) if said else head(content_length="0")
+        await send(dated)
+        await send(last())
+
+    async with serving(app) as served:
+        await served.client.send(GET)
+        http1 = await served.client.read_until(b"\r\n\r\n")
+    async with serving(app, alpn="h2") as served:
+        client = Http2(served)
+        await client.ask()
+        [answer] = [
+            event
+            for event in await client.until(h2.events.ResponseReceived)
+            if isinstance(event, h2.events.ResponseReceived)
+        ]
+    http2 = [str(value) for name, value in answer.headers or [] if str(name) == "date"]
+
+    assert (http1.count(b"date: "), len(http2)) == (1, 1)
+    assert said in http1.decode()
+    assert said in http2[0]
+
+
 async def test_http2_upload_and_pieces() -> None:
     async with serving(echo, alpn="h2") as served:
         client = Http2(served)

@@ -314,6 +314,20 @@ async def test_other_bytes_on_the_tls_port_are_closed(
             raise trio.BrokenResourceError
 
 
+async def test_leaving_waits_for_no_handshake(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext], autojump_clock: MockClock
+) -> None:
+    inner, leaving = Memory(), trio.Event()
+    listener = trio.SSLListener(inner, contexts[0], https_compatible=True)
+    async with running(name_path, [listener], leaving):
+        client = await inner.connect()
+        await wait_all_tasks_blocked()
+        leaving.set()
+        assert await client.read_all() == b""
+
+    assert trio.current_time() == 0
+
+
 async def test_slow_handshake_is_given_up(
     contexts: tuple[ssl.SSLContext, ssl.SSLContext], autojump_clock: MockClock
 ) -> None:
