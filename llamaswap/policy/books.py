@@ -150,7 +150,7 @@ class Books:
         """Return who must be gone before ``model`` may serve, as things are now."""
         evict = self._judged.get(model)
         if evict is None:
-            evict = self.fleet.evictions(model, self.running - {model})
+            evict = self.fleet.evictions(model, self.running)
             self._judged[model] = evict
         return evict
 

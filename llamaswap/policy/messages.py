@@ -53,8 +53,8 @@ class Target:
 
 
 EvictionPolicy: TypeAlias = Callable[[ModelId, frozenset[ModelId]], frozenset[ModelId]]
-"""Given a model that is wanted and those that run beside it (starting and
-stopping ones too), say which of them must be gone before it may run."""
+"""Given a model that is wanted and all that run (starting and stopping ones too,
+perhaps the wanted one itself), say which of them must be gone before it may run."""
 
 
 @frozen

@@ -1,0 +1,221 @@
+"""What the names in a matrix mean: vars, costs and references between sets.
+
+Pure. Everything that is wrong with the section is found here and told at once.
+What comes out has no open names, and each set stands behind those it refers
+to; `matrix` relies on both.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from attrs import define, field, frozen
+
+from llamaswap.errors import SwapError
+from llamaswap.policy.matrix_language import ExpressionError, Name, SetName, Step, parse, trim
+from llamaswap.policy.messages import ModelId
+
+_VAR_CHARACTER = re.compile("[a-zA-Z0-9.-]")
+_VAR_LENGTHS = range(1, 33)
+
+
+@frozen
+class Problem:
+    """One thing that is wrong with a matrix."""
+
+    key: tuple[str, ...]
+    """Where, from the matrix section on: ``("sets", "s1")``; empty for the section."""
+
+    message: str
+    """What was found and what was expected. Positions are characters of the
+    trimmed expression, counted from 0."""
+
+    def __str__(self) -> str:
+        """Say it in one line, the place first."""
+        return ": ".join((".".join(("matrix", *self.key)), self.message))
+
+
+class MatrixError(SwapError):
+    """A matrix cannot be used; ``problems`` holds every reason at once."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+@frozen
+class LinkedSet:
+    """One set, whose names all mean something."""
+
+    name: str
+    expression: str
+    """As it was written, trimmed."""
+
+    steps: tuple[Step, ...]
+
+
+@frozen
+class LinkedMatrix:
+    """A matrix without problems, ready to be compiled."""
+
+    names: Mapping[str, ModelId]
+    """What each var and each id means."""
+
+    costs: Mapping[ModelId, int]
+    sets: tuple[LinkedSet, ...]
+    """In the order of definition, but each behind the sets it refers to."""
+
+
+def link(
+    variables: Mapping[str, ModelId],
+    costs: Mapping[str, int],
+    sets: Mapping[str, str],
+    models: Collection[ModelId],
+) -> LinkedMatrix:
+    """Parse all sets and find out what every name in the section means.
+
+    A var that is called like a model hides it. Where costs are given for one
+    model under several names, the highest counts.
+
+    Raises:
+      MatrixError: with all problems of the section.
+    """
+    names = {str(model): model for model in models} | dict(variables)
+    problems = [*_var_problems(variables, models), *_cost_problems(costs, names)]
+    if not sets:
+        problems.insert(0, Problem((), "at least one set is needed under 'sets'"))
+    linker = _Linker(names, {name: place for place, name in enumerate(sets)})
+    steps = {name: linker.parsed(name, text) for name, text in sets.items()}
+    order = linker.ordered(steps)
+    problems += linker.problems
+    if problems:
+        raise MatrixError(tuple(problems))
+    return LinkedMatrix(
+        names,
+        _costs_by_model(costs, names),
+        tuple(LinkedSet(name, trim(sets[name]), steps[name]) for name in order),
+    )
+
+
+@define
+class _Linker:
+    """Collects what is wrong with the sets."""
+
+    _names: Mapping[str, ModelId]
+    _places: Mapping[str, int]
+    """Of the sets, in the order of definition."""
+
+    problems: list[Problem] = field(factory=list[Problem], init=False)
+
+    def parsed(self, name: str, text: str) -> tuple[Step, ...]:
+        """Return the steps of the set ``name``: none if it cannot be parsed."""
+        try:
+            steps = parse(text)
+        except ExpressionError as error:
+            self.problems.append(Problem(("sets", name), str(error)))
+            return ()
+        for step in steps:
+            if isinstance(step, Name) and step.text not in self._names:
+                self._unknown(name, "unknown var or model", step, self._names)
+            elif isinstance(step, SetName) and step.text not in self._places:
+                self._unknown(name, "references undefined set", step, self._places)
+        return steps
+
+    def ordered(self, steps: Mapping[str, tuple[Step, ...]]) -> list[str]:
+        """Return the sets, each behind those it refers to; cycles are problems."""
+        references = {
+            name: dict.fromkeys(
+                step.text for step in parts if isinstance(step, SetName) and step.text in steps
+            )
+            for name, parts in steps.items()
+        }
+        order, cycles = _in_order(references)
+        for cycle in cycles:
+            first = min(range(len(cycle)), key=lambda place: self._places[cycle[place]])
+            chain = " -> ".join((*cycle[first:], *cycle[: first + 1]))
+            self.problems.append(Problem(("sets", cycle[first]), f"circular reference: {chain}"))
+        return order
+
+    def _unknown(self, name: str, what: str, step: Name | SetName, known: Iterable[str]) -> None:
+        message = f"{what} {step.text!r} at position {step.position}{_hint(step.text, known)}"
+        self.problems.append(Problem(("sets", name), message))
+
+
+def _in_order(
+    references: Mapping[str, Iterable[str]],
+) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Walk depth first, without recursion; return the order of leaving, and cycles.
+
+    Of cycles that share members, as many are returned as are needed to name
+    each member: all of them may be too many.
+    """
+    order: dict[str, None] = {}
+    cycles: list[tuple[str, ...]] = []
+    named: set[str] = set()
+    for root in references:
+        path = {} if root in order else {root: iter(references[root])}
+        while path:
+            here = next(reversed(path))
+            there = next(path[here], None)
+            if there is None:
+                path.popitem()
+                order[here] = None
+            elif there in path:
+                if not named.issuperset({here, there}):
+                    walked = list(path)
+                    cycles.append(tuple(walked[walked.index(there) :]))
+                    named.update(cycles[-1])
+            elif there not in order:
+                path[there] = iter(references[there])
+    return list(order), cycles
+
+
+def _var_problems(
+    variables: Mapping[str, ModelId], models: Collection[ModelId]
+) -> Iterator[Problem]:
+    for var, model in variables.items():
+        fault = _var_fault(var)
+        if fault:
+            message = (
+                f"invalid key {var!r}: {fault}; the allowed characters are "
+                "letters a-z, digits, '.' and '-', 1-32 of them"
+            )
+            yield Problem(("vars", var), message)
+        if model not in models:
+            hint = _hint(model, models) or "; an alias cannot be used here"
+            yield Problem(("vars", var), f"unknown model {model!r}{hint}")
+
+
+def _var_fault(var: str) -> str:
+    wrong = [place for place, char in enumerate(var) if not _VAR_CHARACTER.match(char)]
+    if wrong:
+        return f"found {var[wrong[0]]!r} at position {wrong[0]}"
+    return "" if len(var) in _VAR_LENGTHS else f"found {len(var)} characters"
+
+
+def _cost_problems(costs: Mapping[str, int], names: Iterable[str]) -> Iterator[Problem]:
+    known = frozenset(names)
+    for name, cost in costs.items():
+        if name not in known:
+            message = f"unknown var or model {name!r}{_hint(name, sorted(known))}"
+            yield Problem(("evict_costs", name), message)
+        if cost <= 0:
+            message = f"the cost must be a positive integer, found {cost}"
+            yield Problem(("evict_costs", name), message)
+
+
+def _costs_by_model(
+    costs: Mapping[str, int], names: Mapping[str, ModelId]
+) -> Mapping[ModelId, int]:
+    by_model: dict[ModelId, int] = {}
+    for name, cost in costs.items():
+        model = names[name]
+        by_model[model] = max(cost, by_model.get(model, 1))
+    return by_model
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
