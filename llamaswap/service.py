@@ -1,4 +1,4 @@
-"""The nursery tree; turns `Config` into what each room needs; reload.
+"""The nursery tree, and the router that an embedding program holds.
 
 The one place where the program can be seen whole. What is opened last leaves
 first: the front end finishes its requests, then the router stops the models,
@@ -7,32 +7,26 @@ then the log is let go.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from typing import Protocol, TypeVar, TypeVarTuple
-from urllib.parse import urlsplit
 
 import trio
-from attrs import define, frozen
+from attrs import define
 
 from llamaswap.config.schema import Config
-from llamaswap.config.text import split_command
-from llamaswap.config.urls import url_problem
-from llamaswap.errors import ConfigError, Fault, SwapError, UnknownModelError
+from llamaswap.errors import UnknownModelError
+from llamaswap.fleet import fleet_of, refuse_unusable
 from llamaswap.observe.logs import LogBook, run_log_keeping
-from llamaswap.policy.eviction import Groups
-from llamaswap.policy.messages import Fleet, ModelId, ModelRule, ModelView, Target
-from llamaswap.policy.plan import Plan, plan
+from llamaswap.policy.messages import ModelId, ModelView, Target
+from llamaswap.policy.plan import Plan
 from llamaswap.relay.client import Pool
-from llamaswap.router import ModelSpec, run_router
-from llamaswap.upstream.process import UpstreamSpec
+from llamaswap.reload import Loader, Reloader, run_reloads
+from llamaswap.router import run_router
 from llamaswap.web.app import App
 from llamaswap.web.front import Front, Snapshot
 from llamaswap.web.server import open_listeners, serve, urls_of
 from llamaswap.web.tls import TlsFiles, secured, tls_context
-
-logger: logging.Logger = logging.getLogger(__name__)
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -107,7 +101,7 @@ class SwapRouter:
     """The same as an ASGI application, for any server that runs on Trio."""
 
     _front: Front
-    _reloads: trio.MemorySendChannel[_Reload]
+    _reloads: Reloader
 
     @asynccontextmanager
     async def lease(self, model: str) -> AsyncGenerator[Target, None]:
@@ -138,35 +132,20 @@ class SwapRouter:
         they serve, but no longer than the drain time.
 
         Raises:
-          ConfigError: it has keys without behaviour yet, or an address that is none;
-        nothing has changed.
+          ConfigError: it has keys without behaviour yet; nothing has changed.
           SwapError: it is in force, but a process survived being killed; or the
             router has ended.
+
+        Cancellation:
+          Nobody waits for it any more; it is carried out all the same.
         """
-        refuse_unusable(config)
-        answer, wait = trio.open_memory_channel[Plan | SwapError](1)  # the one answer
-        try:
-            await self._reloads.send(_Reload(config, answer))
-            outcome = await wait.receive()
-        except (trio.BrokenResourceError, trio.EndOfChannel) as exc:
-            raise SwapError("the router has ended") from exc
-        if isinstance(outcome, SwapError):
-            raise outcome
-        return outcome
+        return await self._reloads.put(config)
 
     def _resolve(self, name: str) -> ModelId:
         model = self._front.snapshot.names.resolve(name)
         if model is None:
             raise UnknownModelError(f"no model is called {name!r}")
         return model
-
-
-@frozen
-class _Reload:
-    """A wish to change the configuration."""
-
-    config: Config
-    answer: trio.MemorySendChannel[Plan | SwapError]
 
 
 @asynccontextmanager
@@ -190,13 +169,33 @@ async def open_swap_router(
 
     Raises:
       ListenError: an address is taken or not ours, or the certificate is bad.
-      ConfigError: the configuration has keys without behaviour yet, or an address
-        that is none.
+      ConfigError: the configuration has keys without behaviour yet.
 
     Leaving the block:
       New requests are refused, open ones get ``drain`` seconds, then model
       servers are stopped and waited for. Nothing is left running, also when
       the block is left by an exception or a cancellation.
+    """
+    async with open_house(config, listen=listen, tls=tls, drain=drain) as (swap, _):
+        yield swap
+
+
+@asynccontextmanager
+async def open_house(
+    config: Config,
+    load: Loader | None = None,
+    *,
+    listen: str | Sequence[str] | None,
+    tls: TlsFiles | None,
+    drain: float = 30,
+) -> AsyncGenerator[tuple[SwapRouter, Reloader], None]:
+    """Do what `open_swap_router` does, for a program that can read its configuration again.
+
+    Args:
+      load: reads it; runs in a thread. ``None``: ``POST /api/reload`` is refused.
+
+    Yields:
+      The router, and whom to ask for a reload.
     """
     refuse_unusable(config)
     book = LogBook()
@@ -210,10 +209,10 @@ async def open_swap_router(
         front = Front(Snapshot.of(config), router, pool, book)
         app = App(front)
         async with (
-            open_layer(run_reloads, front, drain, grace=1) as reloads,
+            open_layer(run_reloads, front, drain, load, grace=1) as reloads,
             open_layer(run_web, app, addresses, tls, grace=drain) as urls,
         ):
-            yield SwapRouter(urls, app, front, reloads)
+            yield SwapRouter(urls, app, front, reloads), reloads
 
 
 async def run_web(
@@ -235,114 +234,3 @@ async def run_web(
     else:
         # Who serves the app on a server of its own ends it before us.
         await leaving.wait()
-
-
-async def run_reloads(
-    leaving: trio.Event,
-    front: Front,
-    drain: float,
-    *,
-    task_status: trio.TaskStatus[trio.MemorySendChannel[_Reload]] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Carry out reloads, one after the other, until ``leaving`` is set."""
-    # One may wait while one is carried out; who sends a third waits for its turn.
-    send, wishes = trio.open_memory_channel[_Reload](1)
-
-    async def carry_out() -> None:
-        async for wish in wishes:
-            # Closed however this ends: nobody waits for a reload that was cut off.
-            with wish.answer:
-                wish.answer.send_nowait(await _outcome_of(front, wish.config, drain))
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(carry_out)
-        task_status.started(send)
-        await leaving.wait()
-        nursery.cancel_scope.cancel()
-    with suppress(trio.WouldBlock):
-        while True:
-            wishes.receive_nowait().answer.close()
-    wishes.close()
-
-
-async def _outcome_of(front: Front, config: Config, drain: float) -> Plan | SwapError:
-    try:
-        return await _reload(front, config, drain)
-    except SwapError as exc:
-        # What cannot be killed is the asker's to hear, and nobody else's.
-        return exc
-
-
-async def _reload(front: Front, config: Config, drain: float) -> Plan:
-    new = fleet_of(config)
-    steps = plan(fleet_of(front.snapshot.config).models, new.models)
-    logger.info(
-        "reload: %d kept, %d replaced, %d removed, %d added",
-        *(len(models) for models in (steps.keep, steps.replace, steps.remove, steps.add)),
-    )
-    # Nothing may come between these two lines: a request sees the names of the
-    # configuration that the router will serve it by.
-    settled = front.router.reconfigure(new)
-    front.snapshot = Snapshot.of(config)
-    with trio.move_on_after(drain):
-        await settled()
-        return steps
-    logger.warning("reload: cutting what is still served after %g s", drain)
-    await front.router.end_drain()
-    return steps
-
-
-def refuse_unusable(config: Config) -> None:
-    """Refuse a configuration that has keys without behaviour, or addresses that are none.
-
-    The latter come from Python only: `load_config` has looked at those of a file.
-
-    Raises:
-      ConfigError: it names every such key.
-    """
-    file = str(config.sources[0]) if config.sources else ""
-    faults = [
-        Fault(key, f"`{key}` is not supported yet; remove it to serve", file)
-        for key in config.unsupported
-    ]
-    for model, entry in config.models.items():
-        if problem := url_problem(entry.proxy):
-            faults.append(Fault(f"models.{model}.proxy", problem, file))
-    if faults:
-        raise ConfigError(tuple(faults))
-
-
-def fleet_of(config: Config) -> Fleet:
-    """Tell the router what it needs to know of the configuration, and no more."""
-    rules = {
-        model: ModelRule(
-            _specification(config, model),
-            concurrency_limit=config.concurrency_limit(model),
-            idle_after=config.idle_after(model),
-        )
-        for model in config.models
-    }
-    return Fleet(rules, Groups.of(config.groups, config.models))
-
-
-def _specification(config: Config, model: ModelId) -> ModelSpec:
-    entry = config.models[model]
-    check = entry.check_endpoint.strip()
-    upstream = UpstreamSpec(
-        argv=split_command(entry.cmd),
-        env=entry.env,
-        stop_argv=split_command(entry.cmd_stop),
-        address=_loopback_address(entry.proxy),
-        ready_within=float(config.health_check_timeout),
-        stop_within=float(config.stop_within(model)),
-    )
-    return ModelSpec(upstream, Target(model, entry.proxy), None if check == "none" else check)
-
-
-def _loopback_address(url: str) -> tuple[str, int] | None:
-    """Return where the server will listen, if that is on this machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host != "localhost" and not host.startswith("127.") and host != "::1":
-        return None
-    return host, parts.port or (443 if parts.scheme == "https" else 80)

@@ -14,8 +14,7 @@ import trio
 from attrs import evolve
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from llamaswap.config.load import load_config
-from llamaswap.config.schema import Config, ModelConfig
+from llamaswap.config.schema import Config
 from llamaswap.errors import (
     ConfigError,
     ListenError,
@@ -24,25 +23,16 @@ from llamaswap.errors import (
     UnavailableError,
     UnknownModelError,
 )
-from llamaswap.observe.logs import LogBook
 from llamaswap.policy.messages import ModelId, ModelState, ModelView, Target
 from llamaswap.policy.plan import Plan
 from llamaswap.relay.client import Pool
-from llamaswap.router import ModelSpec, run_router
 from llamaswap.service import (
     Service,
     SwapRouter,
-    fleet_of,
     open_layer,
     open_swap_router,
-    refuse_unusable,
-    run_reloads,
 )
-from llamaswap.upstream.process import UpstreamSpec
-from llamaswap.web.app import App
 from llamaswap.web.asgi import Message
-from llamaswap.web.front import Front, Snapshot
-from tests.fakes import FakeUpstreams
 from tests.house.clients import Client, chat_body
 from tests.house.houses import config_of, group, model
 from tests.processes import marked, nothing_left
@@ -190,94 +180,6 @@ async def test_a_layer_that_breaks_later_ends_the_body(autojump_clock: MockClock
             await trio.sleep_forever()
 
     assert trio.current_time() == 1
-
-
-# What the rooms are told of the configuration.
-
-
-def test_the_router_is_told_what_it_takes_to_run_a_model() -> None:
-    entry = ModelConfig(
-        cmd="llama-server --port 5800 -m 'a b.gguf'",
-        proxy="http://localhost:5800",
-        cmd_stop="docker stop ${PID}",
-        check_endpoint=" /ready ",
-        env=("A=1",),
-        ttl=60,
-        unload_timeout=3,
-        concurrency_limit=4,
-    )
-    rule = fleet_of(Config({A: entry}, health_check_timeout=30)).models[A]
-
-    assert rule.specification == ModelSpec(
-        UpstreamSpec(
-            argv=("llama-server", "--port", "5800", "-m", "a b.gguf"),
-            env=("A=1",),
-            stop_argv=("docker", "stop", "${PID}"),
-            address=("localhost", 5800),
-            ready_within=30,
-            stop_within=3,
-        ),
-        Target(A, "http://localhost:5800"),
-        "/ready",
-    )
-    assert (rule.concurrency_limit, rule.idle_after) == (4, 60)
-
-
-def test_what_is_not_said_has_the_defaults_of_the_reference() -> None:
-    fleet = fleet_of(Config({A: ModelConfig(cmd="x", proxy="http://127.0.0.1:1")}))
-    rule = fleet.models[A]
-    assert isinstance(rule.specification, ModelSpec)
-
-    assert (rule.concurrency_limit, rule.idle_after) == (10, None)
-    assert rule.specification.check_path == "/health"
-    assert rule.specification.upstream.ready_within == 120
-    assert rule.specification.upstream.stop_within == 10
-
-
-def test_a_model_without_a_health_check_is_ready_when_it_runs() -> None:
-    entry = ModelConfig(cmd="x", proxy="http://127.0.0.1:1", check_endpoint=" none ")
-    specification = fleet_of(Config({A: entry})).models[A].specification
-    assert isinstance(specification, ModelSpec)
-
-    assert specification.check_path is None
-
-
-ADDRESSES = {
-    "http://localhost:5800": ("localhost", 5800),
-    "http://127.0.0.2:5800/base": ("127.0.0.2", 5800),
-    "http://[::1]:5800": ("::1", 5800),
-    "http://localhost": ("localhost", 80),
-    "https://localhost": ("localhost", 443),
-    "http://192.0.2.7:5800": None,
-    "http://models.example": None,
-}
-
-
-@pytest.mark.parametrize(("url", "address"), ADDRESSES.items(), ids=ADDRESSES)
-def test_only_a_port_of_this_machine_is_looked_at_before_a_start(
-    url: str, address: tuple[str, int] | None
-) -> None:
-    specification = fleet_of(Config({A: ModelConfig(cmd="x", proxy=url)})).models[A].specification
-    assert isinstance(specification, ModelSpec)
-
-    assert specification.upstream.address == address
-
-
-def test_the_groups_say_who_must_go() -> None:
-    entry = ModelConfig(cmd="x", proxy="http://127.0.0.1:1")
-    models = {A: entry, B: entry, C: entry}
-    fleet = fleet_of(Config(models, (group("a", "b", swap=False),)))
-
-    assert fleet.evictions(A, frozenset({B, C})) == {C}
-    assert fleet.evictions(C, frozenset({A, B})) == {A, B}
-
-
-def test_keys_without_behaviour_are_refused_in_a_sentence() -> None:
-    config = load_config("apiKeys: [secret]\nmodels: {}\n")
-    with pytest.raises(ConfigError) as caught:
-        refuse_unusable(config)
-
-    assert str(caught.value) == "apiKeys: `apiKeys` is not supported yet; remove it to serve"
 
 
 async def test_a_router_is_not_opened_with_keys_that_would_do_nothing() -> None:
@@ -475,43 +377,6 @@ async def test_a_reload_cuts_what_is_still_served_after_the_drain_time() -> None
         assert await pid_of(swap, "a") > 0
 
 
-async def test_who_waits_for_a_replaced_model_is_served_when_the_drain_time_is_over(
-    autojump_clock: MockClock,
-) -> None:
-    entry = ModelConfig(cmd="a", proxy="http://a.example", check_endpoint="none")
-    old, new = (Config({A: evolve(entry, env=env)}) for env in ((), ("A=1",)))
-    fake = FakeUpstreams()
-
-    async with opened_with(fake, old, drain=30) as swap:
-
-        async def hold() -> None:
-            async with swap.lease("a"):
-                await trio.sleep(1000)
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(hold)
-            await trio.sleep(2)
-            nursery.start_soon(swap.reload, new)
-            await trio.sleep(1)
-            async with swap.lease("a"):
-                # One second of the load, and thirty of the drain less the one just passed.
-                assert trio.current_time() == 2 + 30 + 0.5 + 1
-            nursery.cancel_scope.cancel()
-
-    assert fake.told() == ["start a", "ready a", "gone a", "start a", "ready a", "gone a"]
-
-
-async def test_a_reload_with_an_address_that_is_none_changes_nothing() -> None:
-    config = config_of(a=model())
-    new = Config({A: ModelConfig(cmd="x", proxy="http://127.0.0.1:99999"), B: ModelConfig(cmd="x")})
-    async with opened(config) as swap:
-        with pytest.raises(ConfigError) as caught:
-            await swap.reload(new)
-
-        assert [fault.path for fault in caught.value.faults] == ["models.a.proxy", "models.b.proxy"]
-        assert [view.model for view in await swap.running()] == [A]
-
-
 async def test_a_reload_with_keys_that_would_do_nothing_changes_nothing() -> None:
     config = config_of(a=model())
     async with opened(config) as swap:
@@ -519,41 +384,6 @@ async def test_a_reload_with_keys_that_would_do_nothing_changes_nothing() -> Non
             await swap.reload(Config(unsupported=("hooks",)))
 
         assert [view.model for view in await swap.running()] == [A]
-
-
-def ignore(*_: object) -> None:
-    """Take what a process prints."""
-
-
-@asynccontextmanager
-async def opened_with(
-    fake: FakeUpstreams, config: Config, *, drain: float
-) -> AsyncGenerator[SwapRouter, None]:
-    """Open a router whose processes exist in mock time only."""
-    async with open_layer(
-        run_router, fleet_of(config), Pool(), ignore, fake.run, grace=60
-    ) as router:
-        front = Front(Snapshot.of(config), router, Pool(), LogBook())
-        async with open_layer(run_reloads, front, drain, grace=1) as reloads:
-            yield SwapRouter((), App(front), front, reloads)
-
-
-async def test_a_reload_that_cannot_kill_a_model_says_so_and_harms_nobody(
-    autojump_clock: MockClock,
-) -> None:
-    entry = ModelConfig(cmd="a", proxy="http://a.example", check_endpoint="none")
-    old = Config({A: entry, B: evolve(entry, cmd="b")}, (group("a", "b", swap=False),))
-    new = evolve(old, models={A: entry})
-    fake = FakeUpstreams(stuck={"b"})
-
-    async with opened_with(fake, old, drain=30) as swap:
-        async with swap.lease("b"):
-            pass
-        with pytest.raises(SwapError, match="survived SIGKILL"):
-            await swap.reload(new)
-        async with swap.lease("a"):
-            pass
-        assert await swap.reload(new) == Plan(keep=(A,))
 
 
 async def test_a_reload_after_the_end_says_so() -> None:

@@ -9,19 +9,26 @@ from __future__ import annotations
 import gc
 import logging
 import sys
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import trio
+from attrs import frozen
 
 from llamaswap._version import VERSION
 from llamaswap.cli.console import Console
 from llamaswap.cli.flags import Flags
-from llamaswap.cli.signals import Orders, run_signals
-from llamaswap.config.load import load_config
+from llamaswap.cli.signals import run_reload_orders, run_signals
+from llamaswap.cli.watching import run_watch
+from llamaswap.config.load import Attempt, attempt_config
 from llamaswap.config.schema import Config
-from llamaswap.errors import ConfigError, SwapError
+from llamaswap.config.watch import fingerprint
+from llamaswap.errors import SwapError
+from llamaswap.fleet import refuse_unusable
 from llamaswap.observe.logs import ROOT_LOGGER, run_log_keeping
-from llamaswap.service import SwapRouter, open_layer, open_swap_router, refuse_unusable
+from llamaswap.reload import warn_of
+from llamaswap.service import open_house, open_layer
 from llamaswap.web.tls import TlsFiles
 
 logger: logging.Logger = logging.getLogger("llamaswap.cli")
@@ -30,29 +37,45 @@ DEFAULT_LISTEN = ":8080"
 DEFAULT_TLS_LISTEN = ":8443"
 
 
+@frozen
+class Origin:
+    """Where the configuration comes from."""
+
+    file: Path | None
+    folder: Path | None
+
+    def load(self) -> Attempt:
+        """Read it; blocks."""
+        return attempt_config(self.file, config_dir=self.folder)
+
+    async def look(self) -> str | None:
+        """Return the digest of what is there; ``None`` if something is missing."""
+        return await trio.to_thread.run_sync(
+            fingerprint, self.file, self.folder, abandon_on_cancel=True
+        )
+
+
 def serve(flags: Flags) -> int:
     """Serve until a signal comes; return the exit status."""
     try:
-        path = _config_path(flags)
+        origin = _origin(flags)
         tls = _tls_files(flags)
-        config = load_config(path)
+        config = origin.load().loaded()
         refuse_unusable(config)
         listen = flags.text("listen") or (DEFAULT_TLS_LISTEN if tls else DEFAULT_LISTEN)
-        trio.run(run_until_signal, path, config, listen, tls)
+        watches = flags.switch("watch-config")
+        trio.run(partial(run_until_signal, origin, config, listen, tls, watches=watches))
     except SwapError as exc:
         print(f"llama-swap: {exc}", file=sys.stderr)
         return 1
     return 0
 
 
-def _config_path(flags: Flags) -> Path:
-    if "config-dir" in flags.texts:
-        raise SwapError("-config-dir is not supported yet; leave it out")
-    if flags.switch("watch-config"):
-        raise SwapError("-watch-config is not supported yet; send SIGHUP to reload")
-    if not flags.text("config"):
-        raise SwapError("no configuration: say which file to use with -config FILE")
-    return Path(flags.text("config"))
+def _origin(flags: Flags) -> Origin:
+    file, folder = flags.text("config"), flags.text("config-dir")
+    if not file and not folder:
+        raise SwapError("no configuration: give at least one of -config FILE and -config-dir DIR")
+    return Origin(Path(file) if file else None, Path(folder) if folder else None)
 
 
 def _tls_files(flags: Flags) -> TlsFiles | None:
@@ -64,8 +87,15 @@ def _tls_files(flags: Flags) -> TlsFiles | None:
     return TlsFiles(Path(certificate), Path(key))
 
 
-async def run_until_signal(path: Path, config: Config, listen: str, tls: TlsFiles | None) -> None:
-    """Serve ``config`` until SIGINT or SIGTERM; reload ``path`` at SIGHUP.
+async def run_until_signal(
+    origin: Origin,
+    config: Config,
+    listen: str,
+    tls: TlsFiles | None,
+    *,
+    watches: bool,
+) -> None:
+    """Serve ``config`` until SIGINT or SIGTERM; reload from ``origin`` when told to.
 
     Raises:
       ListenError: the address is taken or not ours, or the certificate is bad.
@@ -76,9 +106,12 @@ async def run_until_signal(path: Path, config: Config, listen: str, tls: TlsFile
         open_layer(console.run, grace=2),
         open_layer(run_log_keeping, console.say, grace=1),
         open_layer(run_signals, console, grace=0) as orders,
-        open_swap_router(config, listen=listen, tls=tls) as swap,
-        open_layer(run_reloads, path, swap, orders, grace=0),
+        open_house(config, origin.load, listen=listen, tls=tls) as (swap, reloader),
+        open_layer(run_reload_orders, orders, reloader, grace=0),
+        AsyncExitStack() as stack,
     ):
+        if watches:
+            await stack.enter_async_context(open_layer(run_watch, origin.look, reloader, grace=0))
         warn_of(config)
         announce(swap.urls)
         keep_for_good()
@@ -93,34 +126,6 @@ def keep_for_good() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-async def run_reloads(
-    _leaving: trio.Event,
-    path: Path,
-    swap: SwapRouter,
-    orders: Orders,
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Reload ``path`` whenever that is ordered, until cancelled; a fault changes nothing."""
-    task_status.started()
-    while True:
-        await orders.next_reload()
-        try:
-            config = await trio.to_thread.run_sync(load_config, path, abandon_on_cancel=True)
-            warn_of(config)
-            await swap.reload(config)
-        except ConfigError as exc:
-            logger.warning("reload: the old configuration stays, because of: %s", exc)
-        except SwapError as exc:
-            logger.warning("reload: the new configuration is in force, but: %s", exc)
-
-
-def warn_of(config: Config) -> None:
-    """Say what is odd in a configuration and keeps nobody from serving it."""
-    for fault in config.warnings:
-        logger.warning("configuration: %s", fault)
 
 
 def announce(urls: tuple[str, ...]) -> None:

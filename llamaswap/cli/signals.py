@@ -17,6 +17,8 @@ import trio
 from attrs import define, field
 
 from llamaswap.cli.console import Console
+from llamaswap.errors import SwapError
+from llamaswap.reload import Reloader
 from llamaswap.upstream.spawn import kill_all
 
 logger: logging.Logger = logging.getLogger("llamaswap.cli")
@@ -67,6 +69,22 @@ async def run_signals(
                 console.flush()
                 kill_newborn()
                 os._exit(1)
+
+
+async def run_reload_orders(
+    _leaving: trio.Event,
+    orders: Orders,
+    reloader: Reloader,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Pass the orders to reload on, until cancelled."""
+    task_status.started()
+    while True:
+        await orders.next_reload()
+        # The task that reloads has said what went wrong.
+        with suppress(SwapError):
+            await reloader.reload()
 
 
 def kill_newborn() -> None:

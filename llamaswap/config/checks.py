@@ -1,32 +1,92 @@
-"""What a schema cannot say: ranges, addresses, names used twice.
+"""What a schema cannot say of the top level: ranges, words, patterns, keys.
 
-Pure. Takes structured values and returns them as they are meant, with the
-file's special numbers (-1, 0) turned into what they stand for.
+Pure but for `store_problem`. Takes structured values and returns them as they
+are meant, with the file's special numbers turned into what they stand for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 
 from attrs import evolve
 
-from llamaswap.config.conversions import to_flag, to_integer, to_section
+from llamaswap.config.conversions import value_at
 from llamaswap.config.document import KeyPath, Plain, Report
-from llamaswap.config.schema import Config, ModelConfig
+from llamaswap.config.names import suggestion
+from llamaswap.config.patterns import translate
+from llamaswap.config.schema import LOG_LEVELS, LOG_TARGETS, TIME_FORMATS, Config
+from llamaswap.config.sections import (
+    IGNORED_PATHS,
+    HooksConfig,
+    OnStartupConfig,
+    PerformanceConfig,
+    UiConfig,
+    UpstreamConfig,
+)
+from llamaswap.config.store import store_problem
 from llamaswap.config.structure import kept_places
-from llamaswap.config.urls import url_problem
 from llamaswap.policy.messages import ModelId
 
 MIN_HEALTH_CHECK = 15
 """Seconds: less is raised to this, as in the reference, where a short time was
 once a common reason for models that never became ready."""
 
+MIN_EVERY = 5.0
+"""Seconds between two samples of the machine, at least."""
+
+_DEFAULTS = Config()
+
 
 def check_top(config: Config, document: Mapping[str, Plain], report: Report) -> Config:
-    """Return ``config`` with its top-level numbers as they are meant."""
-    _ignore(
-        document, "logRequests", to_flag, (), why="this key has no effect any more", report=report
+    """Return ``config`` with its own keys, those outside of named sections, as they are meant."""
+    if document.get("logRequests") is not None and not report.is_tainted(("logRequests",)):
+        report.warn(("logRequests",), "this key has no effect any more")
+    _check_numbers(config, report)
+    _check_keys(config, document, report)
+    _check_store(config, report)
+    return evolve(
+        config,
+        health_check_timeout=max(MIN_HEALTH_CHECK, config.health_check_timeout),
+        unload_timeout=config.unload_timeout or _DEFAULTS.unload_timeout,
+        metrics_max_in_memory=(
+            config.metrics_max_in_memory
+            if config.metrics_max_in_memory > 0
+            else _DEFAULTS.metrics_max_in_memory
+        ),
+        capture_buffer=max(0, config.capture_buffer),
+        log_level=_word(config.log_level, LOG_LEVELS, "logLevel", _DEFAULTS.log_level, report),
+        log_time_format=_word(config.log_time_format, TIME_FORMATS, "logTimeFormat", "", report),
+        log_to_stdout=_log_target(config.log_to_stdout, report),
+        ui=_checked_ui(config.ui),
+        performance=_checked_performance(config.performance, report),
+        upstream=_checked_upstream(config.upstream, document, report),
     )
+
+
+def check_preload(
+    hooks: HooksConfig, ids: Mapping[str, ModelId], document: Mapping[str, Plain], report: Report
+) -> HooksConfig:
+    """Return ``hooks`` with what is preloaded as ids; names of nobody are dropped, and told.
+
+    Args:
+        hooks: what was built.
+        ids: all names of models; see `local_names`.
+        document: what it was built from; it knows where each name stands.
+        report: where warnings go.
+    """
+    models: list[ModelId] = []
+    path = ("hooks", "on_startup", "preload")
+    for name, place in _items(hooks.on_startup.preload, document, path):
+        bare = name.strip()
+        if bare in ids:
+            models.append(ids[bare])
+        elif bare:
+            message = f"{bare!r} is no model here and is not loaded{suggestion(bare, ids)}"
+            report.warn(place, message)
+    return HooksConfig(OnStartupConfig(tuple(models)))
+
+
+def _check_numbers(config: Config, report: Report) -> None:
     if config.start_port < 1:
         message = f"startPort must be greater than 0, found {config.start_port}"
         report.fault(("startPort",), message)
@@ -41,87 +101,76 @@ def check_top(config: Config, document: Mapping[str, Plain], report: Report) -> 
             ("healthCheckTimeout",),
             f"{config.health_check_timeout} seconds are too short, {MIN_HEALTH_CHECK} are used",
         )
-    return evolve(
-        config,
-        health_check_timeout=max(MIN_HEALTH_CHECK, config.health_check_timeout),
-        unload_timeout=config.unload_timeout or Config().unload_timeout,
-    )
 
 
-def check_model(
-    model: ModelConfig, path: KeyPath, values: Mapping[str, Plain], report: Report
-) -> ModelConfig:
-    """Return ``model``, which stands at ``path``, with its numbers as they are meant."""
-    why = "this key has no effect in a model: the top-level healthCheckTimeout applies"
-    _ignore(values, "healthCheckTimeout", to_integer, path, why=why, report=report)
-    if not report.is_tainted((*path, "proxy")) and (problem := _proxy_problem(model.proxy)):
-        report.fault((*path, "proxy"), problem)
-    if model.ttl is not None and model.ttl < -1:
-        report.fault(
-            (*path, "ttl"),
-            f"invalid TTL {model.ttl}: expected seconds, 0 for never, or -1 for globalTTL",
-        )
-    if model.unload_timeout is not None and model.unload_timeout < 0:
-        report.fault(
-            (*path, "unloadTimeout"),
-            f"invalid unloadTimeout {model.unload_timeout}: expected seconds, or 0 for the "
-            "top-level one",
-        )
-    limit = model.concurrency_limit
-    return evolve(
-        model,
-        ttl=None if model.ttl == -1 else model.ttl,
-        unload_timeout=model.unload_timeout or None,
-        use_model_name=model.use_model_name or None,
-        concurrency_limit=limit if limit is not None and limit > 0 else None,
-    )
+def _check_keys(config: Config, document: Mapping[str, Plain], report: Report) -> None:
+    # A key is never repeated in a fault.
+    for secret, place in _items(config.api_keys, document, ("apiKeys",)):
+        if not secret:
+            report.fault(place, "empty api key: anybody could guess it")
+        elif " " in secret:
+            report.fault(place, "an api key cannot contain spaces")
 
 
-def check_aliases(
-    models: Mapping[ModelId, ModelConfig], sections: Mapping[str, Plain], report: Report
-) -> None:
-    """Tell aliases that two models claim, and those that a model's id hides.
-
-    Args:
-        models: what was built.
-        sections: what it was built from; it knows where each alias stands.
-        report: where faults and warnings go.
-    """
-    owners: dict[str, ModelId] = {}
-    for model, config in models.items():
-        raw = to_section(sections[model]).get("aliases")
-        places = kept_places(raw, ("models", model, "aliases"))
-        for alias, place in zip(config.aliases, places, strict=False):
-            if alias in owners:
-                owner = owners[alias]
-                report.fault(place, f"duplicate alias {alias!r}: the model {owner!r} has it too")
-            elif alias in models:
-                report.warn(place, f"the alias {alias!r} is also a model's id, which wins")
-            owners.setdefault(alias, model)
-
-
-def _proxy_problem(proxy: str) -> str | None:
-    if not proxy:
-        return "proxy is empty: give an address, or leave it out to get http://localhost:${PORT}"
-    return url_problem(proxy)
-
-
-def _ignore(
-    values: Mapping[str, Plain],
-    key: str,
-    convert: Callable[[Plain], object],
-    path: KeyPath,
-    *,
-    why: str,
-    report: Report,
-) -> None:
-    """Check the type of a key that nobody reads, and say that nobody does."""
-    value = values.get(key)
-    if value is None or report.is_tainted((*path, key)):
+def _check_store(config: Config, report: Report) -> None:
+    path = ("store", "path")
+    if config.store is None or report.is_tainted(path):
         return
-    try:
-        convert(value)
-    except ValueError as exc:
-        report.fault((*path, key), str(exc))
-    else:
-        report.warn((*path, key), why)
+    if problem := store_problem(config.store.path):
+        report.fault(path, problem)
+
+
+def _word(text: str, known: tuple[str, ...], key: str, default: str, report: Report) -> str:
+    """Return the one of ``known`` that is meant; others count as ``default``."""
+    word = text.strip().lower()
+    if word in known or word == default:
+        return word
+    used = f"{default} is used" if default else "none is used"
+    report.warn((key,), f"unknown {key} {text!r}: {used}{suggestion(word, known)}")
+    return default
+
+
+def _log_target(text: str, report: Report) -> str:
+    if text in LOG_TARGETS:
+        return text
+    known = ", ".join(LOG_TARGETS)
+    message = f"logToStdout must be one of {known}; found {text!r}"
+    report.fault(("logToStdout",), message + suggestion(text.lower(), LOG_TARGETS))
+    return _DEFAULTS.log_to_stdout
+
+
+def _checked_ui(ui: UiConfig) -> UiConfig:
+    headers: dict[str, str] = {}
+    for text in ui.activity.session_id:
+        header = text.strip()
+        headers.setdefault(header.lower(), header)
+    kept = tuple(header for header in headers.values() if header)
+    return evolve(ui, activity=evolve(ui.activity, session_id=kept))
+
+
+def _checked_performance(performance: PerformanceConfig, report: Report) -> PerformanceConfig:
+    every = performance.every or MIN_EVERY
+    if every < MIN_EVERY:
+        report.fault(
+            ("performance", "every"), f"expected at least 5s, or 0s for 5s, found {every:g} seconds"
+        )
+    return evolve(performance, every=every)
+
+
+def _checked_upstream(
+    upstream: UpstreamConfig, document: Mapping[str, Plain], report: Report
+) -> UpstreamConfig:
+    for pattern, place in _items(upstream.ignore_paths, document, ("upstream", "ignorePaths")):
+        try:
+            translate(pattern)
+        except ValueError as exc:
+            report.fault(place, f"invalid regular expression {pattern!r}: {exc}")
+    return evolve(upstream, ignore_paths=upstream.ignore_paths or IGNORED_PATHS)
+
+
+def _items(
+    values: tuple[str, ...], document: Mapping[str, Plain], path: KeyPath
+) -> Iterator[tuple[str, KeyPath]]:
+    """List what was built from the list at ``path``, with its places; nothing of a default."""
+    raw = value_at(dict(document), path)
+    return zip(values, kept_places(raw, path), strict=False)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from llamaswap.config.document import Plain, Timestamp
+from llamaswap.config.document import KeyPath, Plain, Timestamp
 
 _YES = frozenset({"y", "Y", "yes", "Yes", "YES", "on", "On", "ON"})
 _NO = frozenset({"n", "N", "no", "No", "NO", "off", "Off", "OFF"})
+
+_EXPONENTS = 1e21
+"""From here on JSON is written with an exponent."""
 
 _SHOWN = 60
 """Characters of a wrong text that are repeated in a fault."""
@@ -79,6 +82,36 @@ def to_section(value: Plain) -> dict[str, Plain]:
     if not isinstance(value, dict):
         raise ValueError(f"expected a mapping of keys, found {describe(value)}")  # noqa: TRY004 - one class for all faults
     return value
+
+
+def value_at(value: Plain, path: KeyPath) -> Plain:
+    """Return what stands at ``path`` below ``value``; ``None`` if nothing does."""
+    for step in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(str(step))
+    return value
+
+
+def to_json(value: Plain) -> object:
+    """Turn any value into one that JSON can write.
+
+    Whole floats become whole numbers, as in the reference's JSON; dates become
+    text; infinities and what is no number, which JSON does not know, null.
+    """
+    match value:
+        case Timestamp():
+            return value.text
+        case float():
+            if not math.isfinite(value):
+                return None
+            return int(value) if value.is_integer() and abs(value) < _EXPONENTS else value
+        case list():
+            return [to_json(item) for item in value]
+        case dict():
+            return {name: to_json(item) for name, item in value.items()}
+        case _:
+            return value
 
 
 def float_text(value: float) -> str:

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from attrs import field, frozen
+
 from llamaswap.config import keys
-from llamaswap.config.conversions import describe, to_integer, to_section
+from llamaswap.config.conversions import describe, macro_text, to_integer, to_section
 from llamaswap.config.document import KeyPath, Plain, Report
-from llamaswap.config.macros import Scope, declare, refuse_left_over, substitute
-from llamaswap.config.ports import DEFAULT_PROXY, Ports
+from llamaswap.config.filters import BY_ID, rename_by_id, translate_old
+from llamaswap.config.macros import (
+    Scope,
+    declare,
+    expand,
+    refuse_left_over,
+    substitute,
+)
+from llamaswap.config.ports import DEFAULT_PROXY, Ports, PortSlot
 from llamaswap.config.schema import Config
 from llamaswap.config.text import strip_comments
 
@@ -20,8 +29,19 @@ _AT_START = frozenset({"PORT"})
 _AT_STOP = frozenset({"PORT", "PID"})
 
 
-def expand_document(document: Mapping[str, Plain], report: Report) -> dict[str, Plain]:
-    """Return the known sections of ``document`` without ``macros``, everything filled in."""
+@frozen
+class Expansion:
+    """A document with everything filled in."""
+
+    document: dict[str, Plain]
+    """The known sections, all but ``macros`` filled in."""
+
+    slots: Mapping[str, PortSlot] = field(factory=dict[str, PortSlot])
+    """The models that have a port."""
+
+
+def expand_document(document: Mapping[str, Plain], report: Report) -> Expansion:
+    """Fill what is known of ``document``; what cannot be filled goes to ``report``."""
     scope = declare(document.get("macros"), ("macros",), report)
     expanded: dict[str, Plain] = {
         key: _filled(value, scope, (key,), report)
@@ -29,13 +49,15 @@ def expand_document(document: Mapping[str, Plain], report: Report) -> dict[str, 
         # Unknown sections are nobody's, so nobody minds what is undefined there.
         if key in keys.TOP and key not in {"macros", "models"}
     }
+    if document.get("macros") is not None:
+        expanded["macros"] = document["macros"]
     ports = Ports(_first_port(expanded.get("startPort")))
     models = section_at(document.get("models"), ("models",), report)
     # By id, not by place in the file: so do the reference's port numbers run.
     expanded["models"] = {
         model: _filled_model(model, models[model], scope, ports, report) for model in sorted(models)
     }
-    return expanded
+    return Expansion(expanded, ports.slots)
 
 
 def section_at(value: Plain, path: KeyPath, report: Report) -> dict[str, Plain]:
@@ -43,7 +65,8 @@ def section_at(value: Plain, path: KeyPath, report: Report) -> dict[str, Plain]:
     try:
         return to_section(value)
     except ValueError as exc:
-        report.fault(path, str(exc))
+        if not report.is_tainted(path):
+            report.fault(path, str(exc))
         return {}
 
 
@@ -77,7 +100,10 @@ def _filled_model(
         report.taint((*path, "proxy"))
         return {}
     fields = dict(value or {})
-    scope = shared.within(model, declare(fields.pop("macros", None), (*path, "macros"), report))
+    macros = fields.pop("macros", None)
+    scope = shared.within(model, declare(macros, (*path, "macros"), report))
+    if "filters" in fields:
+        fields["filters"] = translate_old(fields["filters"], (*path, "filters"), report)
     if fields.get("proxy") is None:
         fields["proxy"] = DEFAULT_PROXY
     for key, content in fields.items():
@@ -86,4 +112,21 @@ def _filled_model(
             content = strip_comments(content)  # noqa: PLW2901 - the same field, cleaner
         later = _AT_STOP if key == "cmdStop" else _AT_START
         fields[key] = _filled(content, scope, (*path, key), report, later)
-    return ports.fill(fields, path, report)
+    fields = _renamed(fields, scope, path, report)
+    filled = ports.fill(fields, path, report)
+    return filled if macros is None else {**filled, "macros": macros}
+
+
+def _renamed(
+    fields: dict[str, Plain], scope: Scope, path: KeyPath, report: Report
+) -> dict[str, Plain]:
+    """Return a model's fields with macros filled in the one kind of keys that have them."""
+
+    def rename(name: str) -> str:
+        filled = expand(name, scope.macros)
+        # A name that is too long stays as it is, and is told like any other left-over.
+        text = name if filled is None else macro_text(filled)
+        refuse_left_over(text, scope, (*path, *BY_ID, name), report, later=_AT_START)
+        return text
+
+    return rename_by_id(fields, rename, path, report)

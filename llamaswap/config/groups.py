@@ -7,15 +7,15 @@ they mean: the reference makes a second, useless entry of them.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from llamaswap.config.conversions import describe
 from llamaswap.config.document import KeyPath, Plain, Report, path_text
 from llamaswap.config.expansion import section_at
-from llamaswap.config.schema import ModelConfig
+from llamaswap.config.names import suggestion
+from llamaswap.config.sections import GroupSection
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.policy.eviction import DEFAULT_GROUP, GroupRule
 from llamaswap.policy.messages import ModelId
@@ -32,6 +32,9 @@ class Routing:
     """Where it stands."""
 
     groups: Mapping[str, Plain] = field(factory=dict[str, Plain])
+    matrix: Plain = None
+    """The matrix in force; ``None``: groups are."""
+
     unbuilt: tuple[str, ...] = ()
     """Key paths in it that have no behaviour yet."""
 
@@ -54,16 +57,20 @@ def find_routing(document: Mapping[str, Plain], report: Report) -> Routing:
             f"{here} and routing.router are used both, which are two styles of the same; "
             f"migrate {here} to routing.router.settings.{here}",
         )
-    return Routing(("groups",), old)
+    return Routing(("groups",), old) if old else Routing(("matrix",), matrix=matrix)
 
 
 def build_groups(
-    routing: Routing, models: Mapping[ModelId, ModelConfig], report: Report
+    routing: Routing, ids: Mapping[str, ModelId], report: Report
 ) -> tuple[GroupRule, ...]:
-    """Return the rules of all groups, in the order of the file, members resolved."""
-    ids = {alias: model for model, config in models.items() for alias in config.aliases}
-    # An id that is somebody's alias too means the model of that id.
-    members = _Members(ids | {str(model): model for model in models}, report)
+    """Return the rules of all groups, in the order of the file, members resolved.
+
+    Args:
+        routing: the section in force.
+        ids: all names of models; see `local_names`.
+        report: where faults go.
+    """
+    members = _Members(ids, report)
     rules: list[GroupRule] = []
     for name, value in routing.groups.items():
         path = (*routing.path, name)
@@ -71,13 +78,14 @@ def build_groups(
             report.fault(path, f"the group name {name!r} is reserved for models without a group")
             continue
         values = section_at(value, path, report)
-        rule = structure(GroupRule, values | {"name": name}, path, report)
+        group = structure(GroupSection, values, path, report)
         places = kept_places(values.get("members"), (*path, "members"))
         found = [
             members.claim(text, name, place)
-            for text, place in zip(rule.members, places, strict=False)
+            for text, place in zip(group.members, places, strict=False)
         ]
-        rules.append(evolve(rule, members=tuple(model for model in found if model is not None)))
+        known = tuple(model for model in found if model is not None)
+        rules.append(GroupRule(name, known, group.swap, group.exclusive, group.persistent))
     return tuple(rules)
 
 
@@ -93,9 +101,7 @@ class _Members:
         """Return the model that ``text`` means, which ``group`` claims; ``None``: there is none."""
         model = self.ids.get(text)
         if model is None:
-            near = difflib.get_close_matches(text, self.ids, n=1)
-            hint = f", did you mean {near[0]!r}?" if near else ""
-            self.report.fault(place, f"unknown model {text!r}{hint}")
+            self.report.fault(place, f"unknown model {text!r}{suggestion(text, self.ids)}")
             return None
         owner = self._owners.get(model)
         if owner == group:
@@ -122,7 +128,10 @@ def _new_style(
                 (*_ROUTER, "use"), "routing.router.settings.matrix is not set, but use asks for it"
             )
             return Routing(path)
-        return Routing(path, unbuilt=(path_text((*_SETTINGS, "matrix")),))
+        here = (*_SETTINGS, "matrix")
+        return Routing(here, matrix=matrix, unbuilt=(path_text(here),))
+    if report.is_tainted((*_ROUTER, "use")):
+        return Routing(path)
     if use not in (None, "", "group"):
         message = f"unknown router: expected group or matrix, found {describe(use)}"
         report.fault((*_ROUTER, "use"), message)

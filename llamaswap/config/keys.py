@@ -7,12 +7,14 @@ reads included. A key is *built* when some room acts on it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias, get_args
 
-from attrs import define, field
+from attrs import define, field, has
 
 from llamaswap.config.document import KeyPath, Plain, Report, path_text
+from llamaswap.config.fields import keys_of
+from llamaswap.config.schema import OLD_STRIP_PARAMS, Config, FiltersConfig
 
 Keys: TypeAlias = "Mapping[str, Keys | None]"
 """The keys of a section and what may stand below each; ``None``: anything. The
@@ -21,72 +23,38 @@ key `ANY` stands for every name that the author may choose."""
 ANY = "*"
 
 
-def _leaves(names: str) -> dict[str, Keys | None]:
-    return dict.fromkeys(names.split())
+def _below(kind: Any) -> Keys | None:
+    """Return the keys that a type of the schema knows."""
+    if has(kind):
+        old = (OLD_STRIP_PARAMS,) if kind is FiltersConfig else ()
+        return {info.name: _below(info.kind) for info in keys_of(kind)} | dict.fromkeys(old)
+    # ``X | None`` and mappings of names to sections; of all else nothing is known.
+    for part in get_args(kind):
+        if (below := _below(part)) is not None:
+            return {ANY: below} if type(None) not in get_args(kind) else below
+    return None
 
 
-_TIMEOUTS = _leaves("connect keepalive responseHeader tlsHandshake expectContinue idleConn")
-_GROUPS: Keys = {ANY: _leaves("swap exclusive persistent members")}
-_MATRIX: Keys = _leaves("vars evict_costs sets")
+def _flat(names: str, *above: str) -> Iterator[KeyPath]:
+    yield from ((*above, name) for name in names.split())
 
-_MODEL: Keys = _leaves(
-    "cmd cmdStop proxy checkEndpoint ttl unloadTimeout aliases env name description unlisted "
-    "useModelName concurrencyLimit sendLoadingState macros metadata healthCheckTimeout"
-) | {
-    "filters": _leaves("stripParams strip_params setParams setParamsByID"),
-    "timeouts": _TIMEOUTS,
-    "compat": _leaves("ignoreWebsockets"),
-    "capabilities": _leaves("in out tools reranker context"),
-}
 
-_PEER: Keys = _leaves("proxy models apiKey") | {
-    "filters": _leaves("stripParams setParams setParamsByID"),
-    "timeouts": _TIMEOUTS,
-}
-
-_SELECTOR: Keys = _leaves("strategy targets name description unlisted metadata") | {
-    "settings": _leaves("spillover"),
-}
-
-_ROUTING: Keys = {
-    "router": {"use": None, "settings": {"groups": _GROUPS, "matrix": _MATRIX}},
-    "scheduler": {"use": None, "settings": {"fifo": _leaves("priority")}},
-}
-
-TOP: Keys = _leaves(
-    "macros healthCheckTimeout startPort globalTTL unloadTimeout logLevel logTimeFormat "
-    "logToStdout logRequests metricsMaxInMemory captureBuffer sendLoadingState "
-    "includeAliasesInList apiKeys"
-) | {
-    "models": {ANY: _MODEL},
-    "store": _leaves("path"),
-    "ui": {"activity": _leaves("session_id")},
-    "performance": _leaves("disabled every"),
-    "hooks": {"on_startup": _leaves("preload")},
-    "upstream": _leaves("ignorePaths"),
-    "groups": _GROUPS,
-    "matrix": _MATRIX,
-    "routing": _ROUTING,
-    "peers": {ANY: _PEER},
-    "selectors": {ANY: _SELECTOR},
-    "profiles": {ANY: _leaves("description pins")},
-}
+TOP: Keys = _below(Config) or {}
 """All keys of the file."""
 
-_UNBUILT: frozenset[KeyPath] = (
-    frozenset(
-        (name,)
-        for name in _leaves(
+_UNBUILT: frozenset[KeyPath] = frozenset(
+    (
+        *_flat(
             "apiKeys captureBuffer hooks includeAliasesInList logLevel logTimeFormat logToStdout "
             "matrix metricsMaxInMemory peers performance profiles selectors sendLoadingState store "
             "ui upstream"
-        )
+        ),
+        *_flat("capabilities compat filters metadata sendLoadingState timeouts", "models", ANY),
+        *_flat(
+            "priority maxWait linger minResidency queueTimeout",
+            *("routing", "scheduler", "settings", "fifo"),
+        ),
     )
-    | frozenset(
-        ("models", ANY, name)
-        for name in _leaves("capabilities compat filters metadata sendLoadingState timeouts")
-    )
-    | {("routing", "scheduler")}
 )
 
 

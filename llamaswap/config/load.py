@@ -1,36 +1,62 @@
 """From a file or a text to a checked configuration: the public door of this room.
 
-The steps stand in `_load` in the order in which they depend on each other.
-Each goes on after faults as far as it can, so that all are told at once.
+The steps stand in `_load` and `_read` in the order in which they depend
+on each other. Each goes on after faults as far as it can, so that all are told at once.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from llamaswap.config import sources
-from llamaswap.config.checks import check_aliases, check_model, check_top
-from llamaswap.config.conversions import describe, to_section
+from llamaswap.config.building import build
+from llamaswap.config.conversions import describe
 from llamaswap.config.document import Plain, Report
-from llamaswap.config.expansion import expand_document
-from llamaswap.config.groups import build_groups, find_routing
-from llamaswap.config.keys import survey
+from llamaswap.config.merging import Part, merge
 from llamaswap.config.nodes import to_plain
-from llamaswap.config.schema import Config, ModelConfig
-from llamaswap.config.structure import structure
+from llamaswap.config.schema import Config
+from llamaswap.config.sources import Source
 from llamaswap.errors import ConfigError
-from llamaswap.policy.messages import ModelId
 
 
-def load_config(source: Path | str, *, environ: Mapping[str, str] | None = None) -> Config:
+@frozen
+class Attempt:
+    """What came of reading the configuration once."""
+
+    digest: str
+    """Of the bytes that were read, also of bad ones (see `Config.digest`); empty: not
+    everything could be read."""
+
+    outcome: Config | ConfigError
+
+    def loaded(self) -> Config:
+        """Return the configuration.
+
+        Raises:
+            ConfigError: it cannot be used; ``faults`` holds every reason.
+        """
+        if isinstance(self.outcome, ConfigError):
+            raise self.outcome
+        return self.outcome
+
+
+def load_config(
+    source: Path | str | Sequence[Path] | None = None,
+    *,
+    config_dir: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Config:
     """Load and check a configuration.
 
     Args:
-        source: a file, if it is a ``Path``; a text in YAML, if it is a ``str``.
+        source: a file, if it is a ``Path``; a text in YAML, if it is a ``str``; or
+            several files, which are merged in their order.
+        config_dir: a folder whose ``*.yml`` and ``*.yaml`` files are merged behind
+            ``source``, in the order of their names.
         environ: what ``${env.NAME}`` stands for; our own environment by default.
 
     Returns:
@@ -41,30 +67,45 @@ def load_config(source: Path | str, *, environ: Mapping[str, str] | None = None)
         ConfigError: it cannot be used; ``faults`` holds every reason at once. Nothing
             else is raised, whatever the bytes are.
     """
-    files = (source,) if isinstance(source, Path) else ()
-    report = Report(str(source) if files else "<text>")
-    config = _load(source, os.environ if environ is None else environ, report)
+    return attempt_config(source, config_dir=config_dir, environ=environ).loaded()
+
+
+def attempt_config(
+    source: Path | str | Sequence[Path] | None = None,
+    *,
+    config_dir: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Attempt:
+    """Do what `load_config` does; return faults too, with the digest of what has them."""
+    report = Report()
+    gathered = sources.gather(source, config_dir, report)
+    if len(gathered) == 1:
+        report.file = gathered[0].name
+    digest = "" if report.faults else sources.digest_of(gathered)
+    config = _load(gathered, os.environ if environ is None else environ, report)
     if report.faults:
-        raise ConfigError(report.faults)
-    return evolve(config, warnings=report.warnings, sources=files)
+        return Attempt(digest, ConfigError(report.faults))
+    files = tuple(source.path for source in gathered if source.path is not None)
+    return Attempt(digest, evolve(config, warnings=report.warnings, sources=files, digest=digest))
 
 
-def _load(source: Path | str, environ: Mapping[str, str], report: Report) -> Config:
-    text = sources.read(source, report) if isinstance(source, Path) else source
+def _load(gathered: Iterable[Source], environ: Mapping[str, str], report: Report) -> Config:
+    is_whole = not report.faults
+    parts = [_read(source, environ) for source in gathered]
+    top = merge(parts, report)
+    if not is_whole or any(part.is_broken for part in parts):
+        # What is missing would look like mistakes in what is there.
+        return Config()
+    return build(top, report)
+
+
+def _read(source: Source, environ: Mapping[str, str]) -> Part:
+    report = Report(source.name)
+    text = sources.decode(source, report)
     root = None if text is None else sources.parse(text, report)
     value = None if root is None else to_plain(root, environ, report)
-    top = _top(value, report, is_file=isinstance(source, Path))
-    unsupported = survey(top, report)
-    document = expand_document(top, report)
-    routing = find_routing(document, report)
-    models = _models(document, report)
-    config = check_top(structure(Config, document, (), report), document, report)
-    return evolve(
-        config,
-        models=models,
-        groups=build_groups(routing, models, report),
-        unsupported=unsupported + routing.unbuilt,
-    )
+    top = _top(value, report, is_file=source.path is not None)
+    return Part(top, report, is_broken=bool(report.faults) and not isinstance(value, dict))
 
 
 def _top(value: Plain, report: Report, *, is_file: bool) -> dict[str, Plain]:
@@ -80,14 +121,3 @@ def _top(value: Plain, report: Report, *, is_file: bool) -> dict[str, Plain]:
     elif value is not None and not report.faults:
         report.warn((), f"there are no keys in it, only {describe(value)}: nothing is configured")
     return {}
-
-
-def _models(document: Mapping[str, Plain], report: Report) -> dict[ModelId, ModelConfig]:
-    models: dict[ModelId, ModelConfig] = {}
-    sections = to_section(document["models"])
-    for name, value in sections.items():
-        path, values = ("models", name), to_section(value)
-        model = structure(ModelConfig, values, path, report)
-        models[ModelId(name)] = check_model(model, path, values, report)
-    check_aliases(models, sections, report)
-    return models

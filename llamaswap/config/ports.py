@@ -6,15 +6,30 @@ proxy address with a port that no command was told would never answer.
 
 from __future__ import annotations
 
-from attrs import define
+from collections.abc import Iterator, Mapping
+from typing import cast
 
+from attrs import define, evolve, field, frozen
+
+from llamaswap.config.conversions import value_at
 from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.filters import BY_ID, rename_by_id
 from llamaswap.config.macros import left_over
+from llamaswap.config.schema import FiltersConfig, ModelConfig
 
 DEFAULT_PROXY = "http://localhost:${PORT}"
 """The ``proxy`` of a model that names none."""
 
 MAX_PORT = 65535
+
+
+@frozen
+class PortSlot:
+    """A port that was given out, and the place it was made for."""
+
+    number: int
+    fields: dict[str, Plain]
+    """The model's, with ``${PORT}`` left in them."""
 
 
 @define
@@ -24,6 +39,9 @@ class Ports:
     next: int
     """The number that the next model gets."""
 
+    slots: dict[str, PortSlot] = field(factory=dict[str, PortSlot], init=False)
+    """By model."""
+
     def fill(self, model: dict[str, Plain], path: KeyPath, report: Report) -> dict[str, Plain]:
         """Return the ``model`` that stands at ``path`` with its port in all its fields."""
         command = model.get("cmd")
@@ -31,6 +49,7 @@ class Ports:
             _refuse(model, path, report)
             return model
         port, self.next = self.next, self.next + 1
+        self.slots[str(path[-1])] = PortSlot(port, model)
         if port > MAX_PORT:
             report.fault(
                 (*path, "cmd"),
@@ -38,7 +57,56 @@ class Ports:
                 f"and {MAX_PORT} is the last; choose a lower startPort",
             )
             report.taint((*path, "proxy"))
-        return {key: _with_port(value, port) for key, value in model.items()}
+        filled = {key: _with_port(value, port) for key, value in model.items()}
+        return rename_by_id(filled, lambda name: _filled(name, port), path, report)
+
+
+def fill_port(model: ModelConfig, number: int) -> ModelConfig:
+    """Return ``model`` with ``number`` for its port; without a port, as it is.
+
+    A number that is written as ``${PORT}`` where no text is expected, like a
+    ``ttl``, keeps its first value.
+    """
+    blank = model.unfilled
+    if blank is None:
+        return model
+    name = blank.use_model_name
+    return evolve(
+        blank,
+        cmd=_filled(blank.cmd, number),
+        proxy=_filled(blank.proxy, number),
+        cmd_stop=_filled(blank.cmd_stop, number),
+        check_endpoint=_filled(blank.check_endpoint, number),
+        env=tuple(_filled(entry, number) for entry in blank.env),
+        aliases=tuple(_filled(alias, number) for alias in blank.aliases),
+        name=_filled(blank.name, number),
+        description=_filled(blank.description, number),
+        use_model_name=None if name is None else _filled(name, number),
+        metadata=_with_port_in_json(blank.metadata, number),
+        filters=_filters_with_port(blank.filters, number),
+        port=number,
+        unfilled=blank,
+    )
+
+
+def _filled(text: str, port: int) -> str:
+    return text.replace("${PORT}", str(port))
+
+
+def _filters_with_port(filters: FiltersConfig, port: int) -> FiltersConfig:
+    return FiltersConfig(
+        _filled(filters.strip_params, port),
+        _with_port_in_json(filters.set_params, port),
+        {
+            _filled(name, port): _with_port_in_json(params, port)
+            for name, params in filters.set_params_by_id.items()
+        },
+    )
+
+
+def _with_port_in_json(values: Mapping[str, object], port: int) -> dict[str, object]:
+    # What JSON can write is what stands in a file, but for dates.
+    return {name: _with_port(cast("Plain", value), port) for name, value in values.items()}
 
 
 def _with_port(value: Plain, port: int) -> Plain:
@@ -46,7 +114,7 @@ def _with_port(value: Plain, port: int) -> Plain:
         case "${PORT}":
             return port
         case str():
-            return value.replace("${PORT}", str(port))
+            return _filled(value, port)
         case list():
             return [_with_port(item, port) for item in value]
         case dict():
@@ -58,7 +126,7 @@ def _with_port(value: Plain, port: int) -> Plain:
 def _refuse(model: dict[str, Plain], path: KeyPath, report: Report) -> None:
     # A command that could not be read may well have asked for a port.
     is_known = isinstance(model.get("cmd"), str | None) and not report.is_tainted((*path, "cmd"))
-    for place, name in left_over(model, path):
+    for place, name in (*left_over(model, path), *_left_in_names(model, path)):
         if name != "PORT":
             continue
         if not is_known:
@@ -75,3 +143,9 @@ def _refuse(model: dict[str, Plain], path: KeyPath, report: Report) -> None:
                 "unknown macro ${PORT}: the model has no port, because its cmd does not "
                 "use ${PORT}",
             )
+
+
+def _left_in_names(model: dict[str, Plain], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    names = value_at(model, BY_ID)
+    for name in names if isinstance(names, dict) else ():
+        yield from left_over(name, (*path, *BY_ID, name))

@@ -14,14 +14,14 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 _BLANKS = re.compile(r"[\x00-\x20\x7f]")
 
 
-def url_problem(url: str) -> str | None:
-    """Say in a sentence what is wrong with ``url``; ``None``: it will do."""
+def url_problem(url: str, what: str = "proxy") -> str | None:
+    """Say in a sentence what is wrong with ``url``, the URL of ``what``; ``None``: it will do."""
     reason = _reason(url)
     if reason is None:
         return None
     better = f"http://{url}"
     hint = f"; did you mean {better!r}?" if "://" not in url and _reason(better) is None else ""
-    return f"invalid proxy URL {url!r}: {reason}{hint}"
+    return f"invalid {what} URL {url!r}: {reason}{hint}"
 
 
 def _reason(url: str) -> str | None:

@@ -33,6 +33,12 @@ class GroupRule:
     """Members are not stopped by other groups."""
 
 
+def default_group(rules: Iterable[GroupRule], models: Iterable[ModelId]) -> GroupRule:
+    """Return the group of those ``models`` that are in none of ``rules``; it may be empty."""
+    grouped = {member for rule in rules for member in rule.members}
+    return GroupRule(DEFAULT_GROUP, tuple(sorted(set(models) - grouped)))
+
+
 @frozen
 class Groups:
     """The eviction policy of groups.
@@ -47,10 +53,9 @@ class Groups:
     @classmethod
     def of(cls, rules: Iterable[GroupRule], models: Iterable[ModelId]) -> Self:
         """Make the policy; ``models`` without a group form `DEFAULT_GROUP`."""
-        group_of = {member: rule for rule in rules for member in rule.members}
-        rest = tuple(sorted(set(models) - group_of.keys()))
-        default = GroupRule(DEFAULT_GROUP, rest)
-        return cls(group_of | dict.fromkeys(rest, default))
+        rules = tuple(rules)
+        default = default_group(rules, models)
+        return cls({member: rule for rule in (*rules, default) for member in rule.members})
 
     def __call__(self, wanted: ModelId, running: frozenset[ModelId]) -> frozenset[ModelId]:
         """Return the members of ``running`` that must be gone before ``wanted`` may run."""

@@ -6,7 +6,7 @@ counts: a new limit or alias keeps it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from attrs import frozen
 
@@ -28,6 +28,39 @@ class Plan:
 
     add: tuple[ModelId, ...] = ()
     """Only in the new one."""
+
+
+def assign_ports(
+    wanted: Iterable[ModelId],
+    start: int,
+    old: Mapping[ModelId, int] | None = None,
+    kept: Collection[ModelId] = (),
+) -> dict[ModelId, int]:
+    """Give every model that wants one a port.
+
+    Args:
+        wanted: those that want one.
+        start: the first number to give out.
+        old: who had which number. The processes of all of them may still run, so a
+            number goes to nobody else.
+        kept: those whose process stays, and so its number.
+
+    Returns:
+        The numbers; with nothing old, one after the other in the order of ids.
+    """
+    old = old or {}
+    owners = {number: model for model, number in old.items()}
+    ports: dict[ModelId, int] = {}
+    number = start
+    for model in sorted(wanted):
+        if model in kept and model in old:
+            ports[model] = old[model]
+            continue
+        while owners.get(number, model) != model:
+            number += 1
+        ports[model] = number
+        number += 1
+    return ports
 
 
 def plan(old: Mapping[ModelId, ModelRule], new: Mapping[ModelId, ModelRule]) -> Plan:

@@ -7,14 +7,17 @@ one assignment, so no request sees half of two configurations.
 from __future__ import annotations
 
 from time import time
+from typing import Protocol
 
 import trio
 from attrs import define, field, frozen
 
 from llamaswap.config.schema import Config
+from llamaswap.errors import Fault
 from llamaswap.inbox import RouterClient
 from llamaswap.observe.logs import LogBook
 from llamaswap.policy.naming import Names
+from llamaswap.policy.plan import Plan
 from llamaswap.relay.client import Pool
 
 
@@ -34,6 +37,14 @@ class Snapshot:
         return cls(config, Names.of(aliases))
 
 
+class Reloading(Protocol):
+    """The sending end of whoever reloads."""
+
+    async def reload(self) -> Plan:
+        """Read the configuration again, and return when it is in force."""
+        ...
+
+
 @define(eq=False)
 class Front:
     """What every handler is given."""
@@ -44,3 +55,9 @@ class Front:
     book: LogBook
     leaving: trio.Event = field(factory=trio.Event)
     """Set when the program leaves: feeds end, new requests are refused."""
+
+    reloader: Reloading | None = None
+    """``None``: a program gave the configuration, and gives the next one."""
+
+    faults: tuple[Fault, ...] | None = None
+    """Why the configuration that was tried last is not in force; ``None``: it is."""

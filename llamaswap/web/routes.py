@@ -73,6 +73,8 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/unload": {"GET": models_api.unload_all, "POST": models_api.unload_all},
     "/api/models/unload": {"POST": models_api.unload_all_api},
     "/api/version": {"GET": admin_api.version},
+    "/api/config": {"GET": admin_api.show_config},
+    "/api/reload": {"POST": admin_api.reload},
     "/logs": {"GET": streams.show_logs},
     "/logs/stream": {"GET": streams.stream_logs},
     "/upstream": {"GET": upstream_api.list_upstreams, ANY: upstream_api.add_slash},

@@ -47,7 +47,7 @@ def test_somebody_without_a_configuration_is_told_how_to_give_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert refusal_of(capsys) == (
-        "llama-swap: no configuration: say which file to use with -config FILE\n"
+        "llama-swap: no configuration: give at least one of -config FILE and -config-dir DIR\n"
     )
 
 
@@ -87,16 +87,27 @@ def test_every_key_without_behaviour_is_named(
     )
 
 
-def test_a_folder_of_configurations_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal_of(capsys, "-config-dir", "models.d") == (
-        "llama-swap: -config-dir is not supported yet; leave it out\n"
+def test_a_folder_that_is_not_there_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "models.d"
+
+    assert refusal_of(capsys, "-config-dir", str(folder)) == (
+        f"llama-swap: {folder}: the folder cannot be read: No such file or directory\n"
     )
 
 
-def test_watching_the_configuration_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal_of(capsys, "-watch-config", "-config", "x.yaml") == (
-        "llama-swap: -watch-config is not supported yet; send SIGHUP to reload\n"
-    )
+def test_a_folder_without_files_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "no configuration sources" in refusal_of(capsys, "-config-dir", str(tmp_path))
+
+
+def test_a_file_that_is_also_in_the_folder_is_told(
+    capsys: pytest.CaptureFixture[str], path: Path
+) -> None:
+    path.write_text("models: {}\n")
+
+    said = refusal_of(capsys, "-config", str(path), "-config-dir", str(path.parent))
+    assert "also present in the folder" in said
 
 
 def test_a_taken_port_is_named(capsys: pytest.CaptureFixture[str], path: Path) -> None:

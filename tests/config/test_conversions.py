@@ -1,5 +1,6 @@
 """Plain values in the fields of the schema."""
 
+import json
 import math
 import re
 
@@ -13,8 +14,10 @@ from llamaswap.config.conversions import (
     macro_text,
     to_flag,
     to_integer,
+    to_json,
     to_section,
     to_text,
+    value_at,
 )
 from llamaswap.config.document import Plain, Timestamp
 
@@ -137,3 +140,24 @@ def test_list_is_no_section() -> None:
 def test_long_text_is_shown_in_part() -> None:
     assert describe("x" * 100) == f"the text '{'x' * 60}…'"
     assert describe(Timestamp("2024-07-18T00:00:00Z")) == "the date 2024-07-18T00:00:00Z"
+
+
+def test_value_is_made_ready_for_json() -> None:
+    value: Plain = {
+        "whole": [1.0, -0.0, 1e6, 1e21, 0.5],
+        "none": [math.nan, math.inf, None],
+        "date": Timestamp("2024-07-18T00:00:00Z"),
+        "same": [True, 7, "1.0"],
+    }
+
+    assert json.dumps(to_json(value)) == (
+        '{"whole": [1, 0, 1000000, 1e+21, 0.5], "none": [null, null, null], '
+        '"date": "2024-07-18T00:00:00Z", "same": [true, 7, "1.0"]}'
+    )
+
+
+def test_value_is_found_by_its_path() -> None:
+    assert value_at({"a": {"b": 5}}, ("a", "b")) == 5
+    assert value_at({"a": {"b": 5}}, ("a", "c")) is None
+    assert value_at({"a": [5]}, ("a", 0)) is None
+    assert value_at(5, ()) == 5

@@ -70,3 +70,28 @@ def test_section_is_tainted_by_what_is_below_it() -> None:
     assert report.is_tainted(("env",))
     assert report.is_tainted(("env", 1))
     assert not report.is_tainted(("env", 0))
+
+
+def test_what_one_file_says_becomes_known_of_the_whole() -> None:
+    first = Report("b.yaml", {("a",): Place(1, 1), ("l", 0): Place(2, 2)})
+    second = Report("a.yaml", {("a",): Place(7, 7), ("l", 0): Place(8, 8)})
+    whole = Report()
+    first.fault(("a",), "odd")
+    second.warn(("l", 0), "odd")
+    second.taint(("l", 0))
+    whole.take_over(first, lambda path: path)
+    whole.take_over(second, lambda path: path if path == ("a",) else ("l", 1))
+
+    assert whole.places == {
+        ("a",): Place(1, 1, "b.yaml"),
+        ("l", 0): Place(2, 2, "b.yaml"),
+        ("l", 1): Place(8, 8, "a.yaml"),
+    }
+    assert whole.is_tainted(("a",))
+    assert whole.is_tainted(("l", 1))
+    whole.fault(("l", 1), "odder")
+    assert [str(fault) for fault in whole.faults] == [
+        "b.yaml:1:1: a: odd",
+        "a.yaml:8:8: l[1]: odder",
+    ]
+    assert [str(warning) for warning in whole.warnings] == ["a.yaml:8:8: l[0]: odd"]

@@ -4,16 +4,11 @@ import pytest
 
 from llamaswap.config.document import Plain, Report
 from llamaswap.config.groups import Routing, build_groups, find_routing
-from llamaswap.config.schema import ModelConfig
 from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.messages import ModelId
 
 A, B, C = ModelId("a"), ModelId("b"), ModelId("c")
-MODELS = {
-    A: ModelConfig(aliases=("big", "b")),
-    B: ModelConfig(aliases=("small",)),
-    C: ModelConfig(),
-}
+IDS = {"a": A, "b": B, "c": C, "big": A, "small": B}
 
 RULES: dict[str, tuple[dict[str, Plain], tuple[GroupRule, ...]]] = {
     "defaults": ({"g": {}, "h": None}, (GroupRule("g"), GroupRule("h"))),
@@ -31,7 +26,7 @@ RULES: dict[str, tuple[dict[str, Plain], tuple[GroupRule, ...]]] = {
 def test_groups_become_rules(groups: dict[str, Plain], rules: tuple[GroupRule, ...]) -> None:
     report = Report()
 
-    assert build_groups(Routing(("groups",), groups), MODELS, report) == rules
+    assert build_groups(Routing(("groups",), groups), IDS, report) == rules
     assert report.faults == ()
 
 
@@ -76,7 +71,7 @@ REFUSED: dict[str, tuple[dict[str, Plain], list[str]]] = {
 def test_impossible_group_is_refused(groups: dict[str, Plain], faults: list[str]) -> None:
     report = Report()
 
-    build_groups(Routing(("groups",), groups), MODELS, report)
+    build_groups(Routing(("groups",), groups), IDS, report)
 
     assert sorted(str(fault) for fault in report.faults) == sorted(faults)
 
@@ -86,6 +81,7 @@ def _router(**router: Plain) -> dict[str, Plain]:
 
 
 SETTINGS = ("routing", "router", "settings", "groups")
+MATRIX = ("routing", "router", "settings", "matrix")
 G: dict[str, Plain] = {"g": None}
 
 FOUND: dict[str, tuple[dict[str, Plain], Routing]] = {
@@ -104,9 +100,9 @@ FOUND: dict[str, tuple[dict[str, Plain], Routing]] = {
     ),
     "a matrix in use": (
         _router(use="matrix", settings={"matrix": {}, "groups": G}),
-        Routing(SETTINGS, unbuilt=("routing.router.settings.matrix",)),
+        Routing(MATRIX, matrix={}, unbuilt=("routing.router.settings.matrix",)),
     ),
-    "an old matrix": ({"matrix": {"sets": {}}}, Routing(("groups",))),
+    "an old matrix": ({"matrix": {"sets": {}}}, Routing(("matrix",), matrix={"sets": {}})),
 }
 
 
@@ -172,3 +168,11 @@ def test_contradiction_is_refused(document: dict[str, Plain], fault: str) -> Non
     find_routing(document, report)
 
     assert [str(fault) for fault in report.faults] == [fault]
+
+
+def test_router_that_was_told_before_is_not_told_again() -> None:
+    report = Report()
+    report.taint(("routing", "router", "use"))
+
+    assert find_routing(_router(use=["matrix"]), report) == Routing(SETTINGS)
+    assert report.faults == ()

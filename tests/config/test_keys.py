@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 
 import pytest
-from attrs import fields_dict
 
 from llamaswap.config import keys
 from llamaswap.config.document import Plain, Report
 from llamaswap.config.keys import survey
-from llamaswap.config.schema import Config, ModelConfig
-from llamaswap.config.structure import yaml_name
 
 UNKNOWN: dict[str, tuple[dict[str, Plain], list[str]]] = {
     "a typo": ({"modles": {}}, ["modles: unknown key 'modles', did you mean 'models'?"]),
@@ -61,7 +58,11 @@ def test_unknown_key_is_a_warning(document: Mapping[str, Plain], warnings: list[
         ({"apiKeys": ["k"], "hooks": {}, "logLevel": "info"}, ("apiKeys", "hooks", "logLevel")),
         ({"store": None}, ()),
         ({"models": {"a": {"filters": {"setParams": {}}}}}, ("models.a.filters",)),
-        ({"routing": {"scheduler": {}, "router": {}}}, ("routing.scheduler",)),
+        ({"routing": {"scheduler": {"use": "fifo"}, "router": {}}}, ()),
+        (
+            {"routing": {"scheduler": {"settings": {"fifo": {"linger": 0, "priority": {}}}}}},
+            tuple(f"routing.scheduler.settings.fifo.{key}" for key in ("linger", "priority")),
+        ),
         ({"matrix": {}}, ("matrix",)),
         ({"logRequests": True, "healthCheckTimeout": 15, "models": {"a": {"macros": {}}}}, ()),
     ],
@@ -72,13 +73,30 @@ def test_key_without_a_behaviour_is_recorded(
     assert survey(document, Report()) == unbuilt
 
 
-def test_every_field_of_the_schema_is_a_known_key() -> None:
-    computed = {"unsupported", "warnings", "sources"}
-    top = {yaml_name(name) for name in fields_dict(Config)} - computed
+def test_every_section_of_the_schema_is_known_with_its_keys() -> None:
     model = keys.TOP["models"]
     assert model is not None
     of_model = model[keys.ANY]
     assert of_model is not None
 
-    assert top <= keys.TOP.keys()
-    assert {yaml_name(name) for name in fields_dict(ModelConfig)} <= of_model.keys()
+    assert {"models", "groups", "matrix", "routing", "macros", "globalTTL"} <= keys.TOP.keys()
+    assert not {"unsupported", "warnings", "sources", "digest"} & keys.TOP.keys()
+    assert keys.TOP["store"] == {"path": None}
+    assert keys.TOP["macros"] is None
+    assert of_model["filters"] == {
+        "stripParams": None,
+        "setParams": None,
+        "setParamsByID": None,
+        "strip_params": None,
+    }
+
+
+def test_old_spelling_of_a_filter_is_for_models_only() -> None:
+    report = Report()
+
+    filters: dict[str, Plain] = {"filters": {"strip_params": "x"}}
+    survey({"models": {"m": filters}, "peers": {"p": filters}}, report)
+
+    assert [str(warning) for warning in report.warnings] == [
+        ("peers.p.filters.strip_params: unknown key 'strip_params', did you mean 'stripParams'?")
+    ]

@@ -1,13 +1,15 @@
 """The door: files and texts in, a configuration or every fault out."""
 
 import contextlib
+import hashlib
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from llamaswap.config.load import load_config
+from llamaswap.config.load import attempt_config, load_config
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.errors import ConfigError
 from llamaswap.policy.eviction import GroupRule
@@ -82,6 +84,7 @@ def test_file_becomes_a_configuration_that_names_it(tmp_path: Path) -> None:
     config = load_config(file)
 
     assert config.sources == (file,)
+    assert config.digest == hashlib.sha256(file.read_bytes()).hexdigest()
     assert config.models == {ModelId("m"): ModelConfig(cmd="s 5800", proxy="http://localhost:5800")}
 
 
@@ -213,6 +216,164 @@ routing:
             "top-level healthCheckTimeout applies"
         ),
     ]
+
+
+def _folder(tmp_path: Path, **texts: str) -> Path:
+    """Write ``NAME.yaml`` for each text."""
+    folder = tmp_path / "conf.d"
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_file_and_a_folder_are_one_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "main.yaml"
+    file.write_text("models: {b: {cmd: 'x ${PORT}'}}\nglobalTTL:\n", encoding="utf-8")
+    folder = _folder(
+        tmp_path,
+        a="macros: {A: 1}\nmodels: {a: {cmd: 'x ${PORT} ${B}'}}\nglobalTTL: 5\n",
+        b="macros: {B: 'b-${A}'}\n",
+        c="",
+    )
+
+    config = load_config(file, config_dir=folder)
+
+    assert {model: entry.cmd for model, entry in config.models.items()} == {
+        "a": "x 5800 b-1",
+        "b": "x 5801",
+    }
+    assert config.global_ttl == 5
+    assert config.sources == (file, *(folder / f"{name}.yaml" for name in "abc"))
+    assert config == evolve(load_config([file, *config.sources[1:]]), warnings=config.warnings)
+    assert config.digest == load_config([file, *config.sources[1:]]).digest
+
+
+def test_later_files_use_the_macros_of_earlier_ones_only(tmp_path: Path) -> None:
+    folder = _folder(
+        tmp_path, a="macros: {B: 'b-${A}'}\nmodels: {a: {cmd: 'x ${B}'}}", b="macros: {A: 1}"
+    )
+
+    with pytest.raises(ConfigError, match=r"unknown macro \$\{A\}"):
+        load_config(config_dir=folder)
+
+
+def test_empty_files_are_an_empty_configuration(tmp_path: Path) -> None:
+    assert load_config(config_dir=_folder(tmp_path, a="", b="# nothing", c="[]")).models == {}
+
+
+def test_a_fault_names_the_file_that_has_it(tmp_path: Path) -> None:
+    folder = _folder(
+        tmp_path,
+        a="groups:\n  g: {members: [a, b]}\nttl: 1\n",
+        b="models:\n  a: {cmd: x, proxy: 'http://h', ttl: soon}\n",
+        c="models:\n  b: {cmd: x, proxy: 'http://h', ttl: -2}\n  c: {cmd: '${env.NOPE}'}\n",
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(config_dir=folder, environ={})
+
+    assert [(fault.file, fault.line, fault.path) for fault in caught.value.faults] == [
+        (str(folder / "b.yaml"), 2, "models.a.ttl"),
+        (str(folder / "c.yaml"), 2, "models.b.ttl"),
+        (str(folder / "c.yaml"), 3, "models.c.cmd"),
+    ]
+
+
+def test_what_an_unreadable_file_might_say_is_no_fault_of_the_others(tmp_path: Path) -> None:
+    folder = _folder(
+        tmp_path, a="groups: {g: {members: [m]}}", b="models: {m: [", c="[a]", d="a: {${env.X}: 1}"
+    )
+    (folder / "e.yaml").symlink_to("nowhere")
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(config_dir=folder, environ={})
+
+    told = [(Path(fault.file).name, fault.message) for fault in caught.value.faults]
+    assert [name for name, _ in told] == ["e.yaml", "b.yaml", "c.yaml", "d.yaml"]
+    assert [message.partition(",")[0] for _, message in told] == [
+        "the file cannot be read: No such file or directory",
+        "YAML parse error: while parsing a flow node",
+        "the top-level must be a mapping of keys",
+        "the environment variable X is not set",
+    ]
+
+
+def _refusal(**of: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(of.get("file"), config_dir=of.get("folder"), environ={})
+    return str(caught.value)
+
+
+CLASHES = {
+    "I49 model": ("models: {m: {cmd: x}}", "models: {m: {cmd: x}}", "duplicate models key 'm'"),
+    "I49 group": ("groups: {g: {}}", "groups: {g: {}}", "duplicate groups key 'g'"),
+    "I49 peer": ("peers: {p: {}}", "peers: {p: {}}", "duplicate peers key 'p'"),
+    "I49 profile": ("profiles: {p: {}}", "profiles: {p: {}}", "duplicate profiles key 'p'"),
+    "I49 selector": ("selectors: {s: {}}", "selectors: {s: {}}", "duplicate selectors key 's'"),
+    "I49 matrix": (
+        "matrix: {vars: {A: a}}",
+        "matrix: {vars: {B: b}}",
+        "duplicate matrix key 'vars'",
+    ),
+    "I50 scalars": ("globalTTL: 1", "globalTTL: 2", "conflict at globalTTL"),
+    "I50 kinds": ("apiKeys: [k]", "apiKeys: {k: 1}", "conflict at apiKeys"),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "told"), CLASHES.values(), ids=CLASHES)
+def test_files_that_clash_are_both_named(
+    tmp_path: Path, first: str, second: str, told: str
+) -> None:
+    folder = _folder(tmp_path, a=first, b=second)
+
+    said = _refusal(folder=folder)
+    assert told in said
+    assert f"{folder / 'b.yaml'}:1:" in said
+    assert f"{folder / 'a.yaml'}:1:" in said
+
+
+def test_i51_sources_that_are_none_are_told(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, a="")
+
+    assert "also present" in _refusal(file=folder / "a.yaml", folder=folder)
+    (folder / "a.yaml").unlink()
+    assert "no configuration sources" in _refusal(folder=folder)
+    assert "at least one of" in _refusal()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[a]", "top-level must be a mapping"),
+        ("models:\n\tm: x", "parse error"),
+        ("models: {m: [", "parse error"),
+    ],
+)
+def test_i52_the_file_that_is_no_document_is_named(tmp_path: Path, text: str, told: str) -> None:
+    folder = _folder(tmp_path, a="models: {}", b=text)
+
+    said = _refusal(folder=folder)
+    assert str(folder / "b.yaml") in said
+    assert told in said
+
+
+def test_bad_files_have_a_digest_too(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_bytes(b"models: [")
+    attempt = attempt_config(file)
+
+    assert attempt.digest == hashlib.sha256(b"models: [").hexdigest()
+    with pytest.raises(ConfigError):
+        attempt.loaded()
+
+
+def test_what_could_not_be_read_is_not_taken_for_what_is_empty(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    assert attempt_config(file).digest == ""
+
+    file.write_bytes(b"")
+    assert attempt_config(file).digest == hashlib.sha256(b"").hexdigest()
 
 
 def _loads_or_explains(source: Path | str) -> None:

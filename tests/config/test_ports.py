@@ -1,9 +1,13 @@
 """Who gets a port, and which."""
 
 import pytest
+from attrs import evolve
 
 from llamaswap.config.document import Plain, Report
-from llamaswap.config.ports import Ports
+from llamaswap.config.load import load_config
+from llamaswap.config.ports import Ports, fill_port
+from llamaswap.config.schema import ModelConfig
+from llamaswap.policy.messages import ModelId
 
 M = ("models", "m")
 
@@ -88,3 +92,65 @@ def test_there_is_no_port_after_the_last() -> None:
             "65535 is the last; choose a lower startPort"
         )
     ]
+
+
+def test_name_of_parameters_with_a_port_that_there_is_not_is_refused() -> None:
+    report = Report()
+
+    Ports(5800).fill({"cmd": "s", "filters": {"setParamsByID": {"m:${PORT}": {}}}}, M, report)
+
+    assert [str(fault) for fault in report.faults] == [
+        (
+            "models.m.filters.setParamsByID.m:${PORT}: unknown macro ${PORT}: the model has no "
+            "port, because its cmd does not use ${PORT}"
+        )
+    ]
+
+
+def test_model_without_a_port_is_filled_with_none() -> None:
+    model = ModelConfig(cmd="s 5800", proxy="http://h:1")
+
+    assert fill_port(model, 7) is model
+
+
+EVERYWHERE = """
+models:
+  m:
+    cmd: s ${PORT}
+    cmdStop: stop ${PORT} ${PID}
+    checkEndpoint: /h/${PORT}
+    name: n${PORT}
+    useModelName: ${PORT}
+    env: ["P=${PORT}"]
+    aliases: ["m-${PORT}"]
+    ttl: "${PORT}"
+    metadata: {p: "${PORT}", q: ["p=${PORT}", 1.5], "${PORT}": 1}
+    filters:
+      stripParams: a${PORT}
+      setParams: {x: {y: "${PORT}"}}
+      setParamsByID: {"m:${PORT}": {z: "${PORT}"}}
+"""
+
+
+def test_model_moves_to_another_port_as_if_it_had_always_had_it() -> None:
+    first = load_config(f"startPort: 6000{EVERYWHERE}").models[ModelId("m")]
+    second = load_config(f"startPort: 7000{EVERYWHERE}").models[ModelId("m")]
+
+    assert (first.port, second.port) == (6000, 7000)
+    assert first.aliases == ("m-6000", "m:6000")
+    assert fill_port(first, 6000) == first
+    # Numbers of other kinds stay what they were.
+    assert fill_port(first, 7000) == evolve(second, ttl=6000)
+    assert fill_port(fill_port(first, 7000), 6000) == first
+    assert fill_port(first, 7000).port == 7000
+
+
+def test_equal_models_are_equal_unfilled_whatever_their_ports_are() -> None:
+    text = "models: {a: &m {cmd: 's ${PORT}', useModelName: ''}, b: *m}"
+    a, b = load_config(text).models.values()
+
+    assert a != b
+    assert a.unfilled is not None
+    assert a.unfilled == b.unfilled
+    assert a.unfilled.cmd == "s ${PORT}"
+    assert a.unfilled.use_model_name is None

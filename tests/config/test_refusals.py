@@ -1,7 +1,7 @@
 """The invalid configurations of the description, by their numbers.
 
 Each must be refused, in words that hold those of the reference: people search
-for them. Those of keys that are not built yet are missing.
+for them.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from llamaswap.config.load import load_config
 from llamaswap.errors import ConfigError
 
 M = "models: {m: {cmd: 's ${PORT}'}}\n"
+TWO = "models: {m: &m {cmd: 's ${PORT}'}, n: *m}\n"
 
 REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "i01": (
@@ -58,6 +59,24 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "i14": ('models: {m: {cmd: "s ${PORT} ${env.UNSET}"}}', ("UNSET", "not set")),
     "i14 where nobody reads": ('x-y: "${env.UNSET}"', ("UNSET", "not set")),
     "i15": ('models: {m: {cmd: "s ${PORT} ${env.LINES}"}}', ("LINES", "newlines")),
+    "i16": (
+        (
+            "macros: {a: x, b: x}\n"
+            "models: {m: {cmd: 's ${PORT}', filters: {setParamsByID: {'${a}': {}, '${b}': {}}}}}"
+        ),
+        ("setParamsByID.${b}", "resolve to the same value"),
+    ),
+    "i17": (
+        "models: {m: {cmd: 's ${PORT}', filters: {setParamsByID: {n: {}}}}, n: {cmd: '${PORT}'}}",
+        ("setParamsByID.n", "conflicts with an existing model ID"),
+    ),
+    "i18": (
+        (
+            "models: {m: {cmd: 's ${PORT}', filters: {setParamsByID: {x: {}}}}, "
+            "n: {cmd: '${PORT}', aliases: [x]}}"
+        ),
+        ("models.m.filters", "duplicate alias 'x'", "'n'"),
+    ),
     "i19 one model": (
         "models: {m: {cmd: 's ${PORT}', aliases: [x, x]}}",
         ("duplicate alias 'x'", "models.m.aliases[1]"),
@@ -107,6 +126,33 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
         "models: {m: {cmd: 's ${PORT}', unloadTimeout: -1}}",
         ("models.m", "invalid unloadTimeout", "-1"),
     ),
+    "i26 short": ("performance: {every: 4s}", ("performance.every", "at least 5s")),
+    "i26 number": ("performance: {every: 10}", ("performance.every", "expected a duration")),
+    "i27": (
+        "logToStdout: Both",
+        ("logToStdout must be one of proxy, upstream, both, none", "Both"),
+    ),
+    "i28 empty": ("store: {}", ("store.path", "empty")),
+    "i28 directory": ("store: {path: .}", ("store.path", "is a directory")),
+    "i28 not writable": ("store: {path: no/where/x}", ("store.path", "not writable")),
+    "i29 empty": ('apiKeys: [""]', ("empty api key",)),
+    "i29 spaces": ('apiKeys: [ok, "a b"]', ("apiKeys[1]", "spaces")),
+    "i30 bracket": (
+        'upstream: {ignorePaths: ["[a("]}',
+        ("upstream.ignorePaths", "invalid regular expression", "'[a('"),
+    ),
+    "i30 look-ahead": (
+        'upstream: {ignorePaths: ["a(?=b)"]}',
+        ("upstream.ignorePaths", "invalid regular expression", "'a(?=b)'"),
+    ),
+    "i31 in": (
+        "models: {m: {cmd: 's ${PORT}', capabilities: {in: [video]}}}",
+        ("models.m", "capabilities.in", "video"),
+    ),
+    "i31 context": (
+        "models: {m: {cmd: 's ${PORT}', capabilities: {context: -1}}}",
+        ("models.m", "capabilities.context", "-1"),
+    ),
     "i32": (
         'models: {m: {cmd: s, proxy: "127.0.0.1:8080"}}',
         ("models.m", "invalid proxy URL", "did you mean 'http://127.0.0.1:8080'"),
@@ -127,6 +173,111 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
         ("routing.router.settings.matrix is not set",),
     ),
     "i38": ("routing: {router: {use: foo}}", ("unknown router", "group", "matrix", "foo")),
+    "i38 scheduler": (
+        "routing: {scheduler: {use: lifo}}",
+        ("unknown scheduler", "fifo", "lifo"),
+    ),
+    "i39": (
+        "routing: {scheduler: {settings: {fifo: {priority: {x: 1}}}}}",
+        ("fifo.priority", "unknown model", "'x'"),
+    ),
+    "i40": ("matrix: {}", ("matrix", "at least one set")),
+    "i41 character": (
+        M + "matrix: {vars: {a_b: m}, sets: {s: m}}",
+        ("matrix.vars.a_b", "1", "32"),
+    ),
+    "i41 length": (
+        M + f"matrix: {{vars: {{{'a' * 33}: m}}, sets: {{s: m}}}}",
+        ("matrix.vars", "1", "32"),
+    ),
+    "i42": (M + "matrix: {vars: {a: x}, sets: {s: a}}", ("matrix.vars.a", "unknown model 'x'")),
+    "i43 zero": (
+        M + "matrix: {evict_costs: {m: 0}, sets: {s: m}}",
+        ("matrix.evict_costs.m", "positive integer"),
+    ),
+    "i43 unknown": (
+        M + "matrix: {evict_costs: {x: 1}, sets: {s: m}}",
+        ("unknown var or model", "'x'"),
+    ),
+    "i44": (M + "matrix: {sets: {s: '(m'}}", ("matrix.sets.s", "missing closing parenthesis")),
+    "i45 proxy": ("peers: {p: {models: [x]}}", ("peers.p", "proxy is required")),
+    "i45 models": ("peers: {p: {proxy: 'http://h'}}", ("peers.p", "models can not be empty")),
+    "i45 url": (
+        "peers: {p: {proxy: 'h:1', models: [x]}}",
+        ("peers.p", "invalid peer proxy URL"),
+    ),
+    "i46 model": (
+        "models: {p/x: {cmd: '${PORT}'}}\npeers: {p: {proxy: 'http://h', models: [x]}}",
+        ("conflicts with fully qualified peer model name", "p/x"),
+    ),
+    "i46 peers": (
+        "peers: {a: &p {proxy: 'http://h', models: [b/c, c]}, a/b: *p}",
+        ("ambiguous", "a/b/c"),
+    ),
+    "i47 strategy": (M + "selectors: {s: {targets: [m]}}", ("selectors.s", "strategy is required")),
+    "i47 unknown strategy": (
+        M + "selectors: {s: {strategy: x, targets: [m]}}",
+        ("selectors.s", "unknown strategy"),
+    ),
+    "i47 targets": (M + "selectors: {s: {strategy: pin}}", ("selectors.s.targets", "at least one")),
+    "i47 unknown model": (
+        "selectors: {s: {strategy: pin, targets: [x]}}",
+        ("selectors.s", "unknown model 'x'"),
+    ),
+    "i47 chaining": (
+        "selectors: {s: {strategy: pin, targets: [s]}}",
+        ("selectors.s", "chaining"),
+    ),
+    "i47 model": (
+        M + "selectors: {m: {strategy: pin, targets: [m]}}",
+        ("selectors.m", "conflicts with model ID"),
+    ),
+    "i47 alias": (
+        (
+            "models: {m: {cmd: '${PORT}', aliases: [x]}}\n"
+            "selectors: {x: {strategy: pin, targets: [m]}}"
+        ),
+        ("selectors.x", "conflicts with alias"),
+    ),
+    "i47 warm": (
+        (
+            "peers: {p: {proxy: 'http://h', models: [x]}}\n"
+            "selectors: {s: {strategy: warm, targets: [x]}}"
+        ),
+        ("selectors.s", "local model"),
+    ),
+    "i47 spillover": (
+        M + "selectors: {s: {strategy: spillover, targets: [m], settings: {spillover: 0}}}",
+        ("selectors.s", "spillover >= 1"),
+    ),
+    "i47 duplicate": (
+        M + "selectors: {s: {strategy: spillover, targets: [m, m]}}",
+        ("selectors.s", "duplicate resolved model"),
+    ),
+    "i47 swap": (
+        TWO + "selectors: {s: {strategy: spillover, targets: [m, n]}}",
+        ("selectors.s", "swap: false"),
+    ),
+    "i47 group": (
+        TWO
+        + "groups: {g: {members: [m]}}\n"
+        + "selectors: {s: {strategy: spillover, targets: [m, n]}}",
+        ("selectors.s", "one routing group"),
+    ),
+    "i47 matrix": (
+        TWO
+        + "matrix: {sets: {a: m | n}}\n"
+        + "selectors: {s: {strategy: spillover, targets: [m, n]}}",
+        ("selectors.s", "one expanded matrix set"),
+    ),
+    "i48 list": ("profiles: {x: [a, b]}", ("profiles.x", "legacy list")),
+    "i48 no pins": ("profiles: {x: {}}", ("profiles.x", "at least one entry")),
+    "i48 unknown": ("profiles: {x: {pins: {a: b}}}", ("profiles.x.pins.a", "unknown model 'b'")),
+    "i48 blank name": (
+        M + "profiles: {' ': {pins: {a: m}}}",
+        ("profiles", "cannot be empty"),
+    ),
+    "i48 blank pin": (M + "profiles: {x: {pins: {'': m}}}", ("profiles.x", "cannot be empty")),
     "i52 list": ("- a", ("top-level must be a mapping",)),
     "i52 tab": ("models:\n\ta: 1", ("parse error", ":2:", "tabs")),
     "i52 bracket": ("models: [", ("parse error",)),

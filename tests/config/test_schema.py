@@ -3,6 +3,8 @@
 import pytest
 
 from llamaswap.config.schema import Config, ModelConfig
+from llamaswap.config.sections import MatrixConfig
+from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.messages import ModelId
 
 M = ModelId("m")
@@ -30,3 +32,28 @@ def test_ten_requests_are_taken_where_nothing_is_said(own: int | None, limit: in
     config = Config({M: ModelConfig(concurrency_limit=own)})
 
     assert config.concurrency_limit(M) == limit
+
+
+@pytest.mark.parametrize(
+    ("own", "shared", "sends"), [(None, True, True), (None, False, False), (False, True, False)]
+)
+def test_loading_state_of_a_model_wins(own: bool | None, shared: bool, sends: bool) -> None:  # noqa: FBT001 - a table
+    config = Config({M: ModelConfig(send_loading_state=own)}, send_loading_state=shared)
+
+    assert config.sends_loading_state(M) is sends
+
+
+def test_groups_are_shown_with_the_default_one() -> None:
+    rule = GroupRule("g", (M,))
+    models = dict.fromkeys((ModelId("z"), M, ModelId("b")), ModelConfig())
+
+    assert Config(models, (rule,)).all_groups() == (
+        rule,
+        GroupRule("(default)", (ModelId("b"), ModelId("z"))),
+    )
+    assert Config(models, matrix=MatrixConfig(sets={"s": "m"})).all_groups() == ()
+
+
+def test_macros_are_how_it_is_written_and_not_what_it_means() -> None:
+    assert Config(macros={"a": 1}) == Config()
+    assert ModelConfig(macros={"a": 1}) == ModelConfig()

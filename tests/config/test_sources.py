@@ -1,7 +1,9 @@
 """Files and YAML: what is read, and what is told of what cannot be."""
 
 import codecs
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from llamaswap.config import sources
 from llamaswap.config.document import Report
 from llamaswap.config.nodes import Alias, Items, Scalar, Table
+from llamaswap.config.sources import Source
 
 
 def _told(text: str) -> list[str]:
@@ -29,41 +32,115 @@ def _told(text: str) -> list[str]:
         codecs.BOM_UTF16_BE + "a: ü\n".encode("utf-16-be"),
     ],
 )
-def test_file_is_read_in_its_encoding(tmp_path: Path, raw: bytes) -> None:
-    file = tmp_path / "c.yaml"
-    file.write_bytes(raw)
-
-    text = sources.read(file, Report())
+def test_bytes_are_read_in_their_encoding(raw: bytes) -> None:
+    text = sources.decode(Source("c.yaml", raw), Report())
 
     assert text is not None
     assert text.removeprefix("\ufeff") == "a: ü\n"
 
 
-def test_missing_file_is_told_with_the_systems_reason(tmp_path: Path) -> None:
-    report = Report("none.yaml")
-
-    assert sources.read(tmp_path / "none.yaml", report) is None
-    assert [str(fault) for fault in report.faults] == [
-        "none.yaml: the file cannot be read: No such file or directory"
-    ]
-
-
-def test_path_that_no_system_takes_is_told() -> None:
-    report = Report()
-
-    assert sources.read(Path("a\0b"), report) is None
-    assert report.faults[0].message.startswith("the file cannot be read: ")
-
-
-def test_bytes_that_are_no_text_are_told_with_their_place(tmp_path: Path) -> None:
-    file = tmp_path / "c.yaml"
-    file.write_bytes(b"a: 1\r\nb: \xff\n")
+def test_bytes_that_are_no_text_are_told_with_their_place() -> None:
     report = Report("c.yaml")
 
-    assert sources.read(file, report) is None
+    assert sources.decode(Source("c.yaml", b"a: 1\r\nb: \xff\n"), report) is None
     assert [str(fault) for fault in report.faults] == [
         "c.yaml:2:4: YAML parse error: this is not valid utf-8"
     ]
+
+
+def _gathered(*given: object, folder: Path | None = None) -> tuple[list[str], list[str]]:
+    """Return the names of what is found, without folders, and what is told."""
+    report = Report()
+    source: Any = given[0] if len(given) == 1 else given or None
+    found = sources.gather(source, folder, report)
+    return [Path(each.name).name for each in found], [str(fault) for fault in report.faults]
+
+
+def test_files_come_first_then_the_folder_in_the_order_of_bytes(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    for name in ("sub.yaml", "d2/x.yaml", "sub/x.yaml"):
+        (folder / name).mkdir(parents=True)
+    for name in ("b.yaml", "B.yml", "a.yaml", ".tmp.yaml", "ü.yaml", "c.YAML", "d.yaml.bak"):
+        (folder / name).write_text("")
+    (folder / "link.yaml").symlink_to("a.yaml")
+    (tmp_path / "z.yaml").write_text("")
+    (tmp_path / "y.yaml").write_text("")
+    listed = [".tmp.yaml", "B.yml", "a.yaml", "b.yaml", "link.yaml", "ü.yaml"]
+
+    assert _gathered(folder=folder) == (listed, [])
+    assert _gathered(tmp_path / "z.yaml", folder=folder) == (["z.yaml", *listed], [])
+    assert _gathered(tmp_path / "z.yaml", tmp_path / "y.yaml") == (["z.yaml", "y.yaml"], [])
+    assert _gathered("a: 1", folder=folder) == (["<text>", *listed], [])
+
+
+def test_an_empty_folder_adds_nothing_but_is_nothing_by_itself(tmp_path: Path) -> None:
+    file, folder = tmp_path / "c.yaml", tmp_path / "d"
+    file.write_text("")
+    folder.mkdir()
+
+    assert _gathered(file, folder=folder) == (["c.yaml"], [])
+    none = "there are no configuration sources"
+    assert _gathered(folder=folder) == (
+        [],
+        [f"{folder}: {none}: no *.yml or *.yaml file is in this folder"],
+    )
+
+
+def test_nothing_at_all_is_told() -> None:
+    assert _gathered() == (
+        [],
+        ["there is no configuration: give at least one of a file and a folder"],
+    )
+
+
+def test_a_file_that_is_also_in_the_folder_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+
+    file = tmp_path / "a.yaml"
+    assert _gathered(Path("x/../a.yaml"), folder=tmp_path)[1] != []
+    assert _gathered(Path("a.yaml"), folder=tmp_path) == (
+        ["a.yaml"],
+        [f"{file}: this file is also present in the folder {tmp_path}: give it once"],
+    )
+
+
+def test_everything_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").symlink_to("nowhere")
+    (tmp_path / "folder.yaml").symlink_to(tmp_path)
+    (tmp_path / "good.yaml").write_text("")
+    read = "the file cannot be read"
+
+    assert _gathered(tmp_path / "none", folder=tmp_path) == (
+        ["good.yaml"],
+        [
+            f"{tmp_path / 'none'}: {read}: No such file or directory",
+            f"{tmp_path / 'broken.yaml'}: {read}: No such file or directory",
+            f"{tmp_path / 'folder.yaml'}: {read}: Is a directory",
+        ],
+    )
+    assert _gathered(folder=tmp_path / "none") == (
+        [],
+        [f"{tmp_path / 'none'}: the folder cannot be read: No such file or directory"],
+    )
+
+
+def test_paths_that_no_system_takes_are_told() -> None:
+    _, (told,) = _gathered(Path("a\0b"))
+    assert "the file cannot be read: " in told
+
+    _, (told,) = _gathered(folder=Path("a\0b"))
+    assert "the folder cannot be read: " in told
+
+
+def test_a_digest_is_what_sha256sum_prints() -> None:
+    one, two = Source("a", b"x"), Source("b", b"y")
+    lines = "".join(f"{hashlib.sha256(s.raw).hexdigest()}  {s.name}\n" for s in (one, two))
+
+    assert sources.digest_of([one]) == hashlib.sha256(b"x").hexdigest()
+    assert sources.digest_of([one, two]) == hashlib.sha256(lines.encode()).hexdigest()
 
 
 def test_parts_of_a_document_become_nodes_with_places() -> None:

@@ -1,22 +1,25 @@
 """Plain values in the classes of the schema, with every fault at once."""
 
+import math
+
 import pytest
 
 from llamaswap.config.document import Plain, Report, Timestamp
-from llamaswap.config.schema import Config, ModelConfig
-from llamaswap.config.structure import kept_places, structure, yaml_name
-from llamaswap.policy.eviction import GroupRule
+from llamaswap.config.schema import CapabilitiesConfig, Config, FiltersConfig, ModelConfig
+from llamaswap.config.sections import (
+    SESSION_HEADERS,
+    GroupSection,
+    MatrixConfig,
+    PeerConfig,
+    PerformanceConfig,
+    ProfileConfig,
+    StoreConfig,
+    TimeoutsConfig,
+)
+from llamaswap.config.structure import kept_places, structure
 from llamaswap.policy.messages import ModelId
 
 M = ("models", "m")
-
-
-@pytest.mark.parametrize(
-    ("attribute", "key"),
-    [("cmd", "cmd"), ("cmd_stop", "cmdStop"), ("global_ttl", "globalTTL")],
-)
-def test_attribute_has_its_key(attribute: str, key: str) -> None:
-    assert yaml_name(attribute) == key
 
 
 def test_section_becomes_a_value() -> None:
@@ -75,6 +78,18 @@ def test_word_in_place_of_a_list_is_told_what_is_missing() -> None:
     ]
 
 
+def test_secret_of_a_wrong_kind_is_not_repeated() -> None:
+    report = Report()
+
+    structure(Config, {"apiKeys": "hush"}, (), report)
+    structure(PeerConfig, {"apiKey": ["hush"]}, ("peers", "p"), report)
+
+    assert [str(fault) for fault in report.faults] == [
+        "apiKeys: expected a list of texts",
+        "peers.p.apiKey: expected text",
+    ]
+
+
 def test_what_was_told_before_is_not_told_again() -> None:
     report = Report()
     report.taint((*M, "ttl"))
@@ -98,9 +113,110 @@ def test_computed_fields_are_no_keys() -> None:
 
 
 def test_group_takes_its_defaults() -> None:
-    rule = structure(GroupRule, {"name": "g", "members": ["a"], "swap": "no"}, (), Report())
+    group = structure(GroupSection, {"members": ["a"], "swap": "no"}, (), Report())
 
-    assert rule == GroupRule("g", (ModelId("a"),), swap=False, exclusive=True, persistent=False)
+    assert group == GroupSection(swap=False, exclusive=True, persistent=False, members=("a",))
+
+
+def test_sections_are_built_below_sections() -> None:
+    values: dict[str, Plain] = {
+        "filters": {
+            "stripParams": "a, b",
+            "setParams": {"x": 1.0, "y": None},
+            "setParamsByID": {"m": None, "n": {"z": [Timestamp("T"), math.inf]}},
+        },
+        "timeouts": {"connect": 5, "tlsHandshake": None},
+        "compat": None,
+        "capabilities": {"in": ["text"], "out": None, "tools": "on"},
+        "metadata": {"a": {"b": [0.5]}},
+        "macros": {"m": 1.5},
+    }
+    report = Report()
+
+    assert structure(ModelConfig, values, M, report) == ModelConfig(
+        filters=FiltersConfig(
+            strip_params="a, b",
+            set_params={"x": 1, "y": None},
+            set_params_by_id={"m": {}, "n": {"z": ["T", None]}},
+        ),
+        timeouts=TimeoutsConfig(connect=5),
+        capabilities=CapabilitiesConfig(inputs=("text",), tools=True),
+        metadata={"a": {"b": [0.5]}},
+    )
+    assert structure(ModelConfig, values, M, report).macros == {"m": 1.5}
+    assert report.faults == ()
+
+
+def test_null_is_empty_in_mappings_of_chosen_names() -> None:
+    report = Report()
+    matrix: dict[str, Plain] = {"vars": {"a": None}, "evict_costs": {"a": None}, "sets": None}
+
+    assert structure(MatrixConfig, matrix, (), report) == MatrixConfig(
+        vars={"a": ModelId("")}, evict_costs={"a": 0}
+    )
+    assert structure(ProfileConfig, {"pins": {"a": None, "b": 5}}, (), report).pins == {
+        "a": None,
+        "b": "5",
+    }
+    assert report.faults == ()
+
+
+@pytest.mark.parametrize(
+    ("ui", "headers"),
+    [
+        (None, SESSION_HEADERS),
+        ({"activity": None}, SESSION_HEADERS),
+        ({"activity": {}}, SESSION_HEADERS),
+        ({"activity": {"session_id": None}}, ()),
+        ({"activity": {"session_id": []}}, ()),
+        ({"activity": {"session_id": ["a"]}}, ("a",)),
+    ],
+)
+def test_null_turns_sessions_off_where_it_stands_for_their_list(
+    ui: Plain, headers: tuple[str, ...]
+) -> None:
+    config = structure(Config, {"ui": ui}, (), Report())
+
+    assert config.ui.activity.session_id == headers
+
+
+def test_optional_section_is_there_or_not() -> None:
+    assert structure(Config, {"store": None}, (), Report()).store is None
+    assert structure(Config, {"store": {}}, (), Report()).store == StoreConfig()
+
+
+def test_fault_below_a_section_leaves_the_rest_of_it() -> None:
+    values: dict[str, Plain] = {
+        "filters": {
+            "stripParams": ["x"],
+            "setParams": {"a": "${x}", "b": 2},
+            "setParamsByID": {"m": 5, "n": {"c": 3}},
+        },
+        "timeouts": 5,
+        "compat": {"ignoreWebsockets": 1},
+    }
+    report = Report()
+    report.taint((*M, "filters", "setParams", "a"))
+
+    assert structure(ModelConfig, values, M, report) == ModelConfig(
+        filters=FiltersConfig(set_params={"b": 2}, set_params_by_id={"n": {"c": 3}})
+    )
+    assert sorted(str(fault) for fault in report.faults) == [
+        "models.m.compat.ignoreWebsockets: expected true or false, found 1",
+        "models.m.filters.setParamsByID.m: expected a mapping of keys, found 5",
+        "models.m.filters.stripParams: expected text, found a list",
+        "models.m.timeouts: expected a mapping of keys, found 5",
+    ]
+
+
+def test_key_with_a_notation_of_its_own_is_converted() -> None:
+    report = Report()
+
+    assert structure(PerformanceConfig, {"every": "1m30s"}, (), report).every == 90
+    assert structure(PerformanceConfig, {"every": 10}, ("performance",), report).every == 5
+    assert [str(fault) for fault in report.faults] == [
+        'performance.every: expected a duration like "90s" or "1m30s", found 10'
+    ]
 
 
 def test_kept_items_keep_their_places() -> None:

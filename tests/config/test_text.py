@@ -106,3 +106,7 @@ def test_any_text_is_split(text: str, *, windows: bool) -> None:
 @given(st.text("ab\\\"' \n", max_size=20))
 def test_words_of_a_posix_command_hold_no_more_than_it(text: str) -> None:
     assert sum(map(len, split_command(text, windows=False))) <= len(text)
+
+
+def test_blanks_around_a_windows_command_are_no_arguments() -> None:
+    assert split_command(" \t a  b \r\n", windows=True) == ("a", "b")

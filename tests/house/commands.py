@@ -91,14 +91,19 @@ class Command:
 
 
 @asynccontextmanager
-async def running(path: Path, *, within: float = 20) -> AsyncGenerator[Command, None]:
+async def running(
+    path: Path | None, *options: str, within: float = 20
+) -> AsyncGenerator[Command, None]:
     """Run the command beside the body; it serves when the body begins.
 
     Args:
-      path: its configuration.
+      path: its configuration; ``None``: ``options`` say where that is.
+      options: more of its command line.
       within: seconds for the whole story.
     """
-    argv = [*COMMAND, "--config", str(path), "--listen", "127.0.0.1:0"]
+    argv = [*COMMAND, "--listen", "127.0.0.1:0", *options]
+    if path is not None:
+        argv += ["--config", str(path)]
     with trio.fail_after(within):
         async with aclosing(Pool()) as pool, trio.open_nursery() as nursery:
             process = await trio.lowlevel.open_process(

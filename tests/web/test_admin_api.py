@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+import trio
+from attrs import define, evolve
 from trio.testing import MockClock
 
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
+from llamaswap.errors import ConfigError, Fault, SwapError
+from llamaswap.policy.plan import Plan
+from tests.fakes import A, B
 from tests.web.front_house import open_house
+
+FAULT = Fault("models.a.ttl", "expected a number", "/c.yaml", 3, 5)
+FAULT_DOCUMENT = {
+    "path": "models.a.ttl",
+    "message": "expected a number",
+    "file": "/c.yaml",
+    "line": 3,
+    "column": 5,
+}
+
+
+@define
+class Reloads:
+    """Reloads with a given outcome."""
+
+    outcome: Plan | SwapError
+
+    async def reload(self) -> Plan:
+        await trio.lowlevel.checkpoint()
+        if isinstance(self.outcome, SwapError):
+            raise self.outcome
+        return self.outcome
 
 
 async def test_the_program_says_which_it_is(autojump_clock: MockClock) -> None:
@@ -13,3 +43,92 @@ async def test_the_program_says_which_it_is(autojump_clock: MockClock) -> None:
         call = await house.call("GET", "/api/version")
 
     assert call.json == {"version": VERSION, "commit": COMMIT, "build_date": BUILT_AT}
+
+
+async def test_the_configuration_in_force_is_shown(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with open_house() as house:
+        config = evolve(
+            house.front.snapshot.config, sources=(Path("/a.yaml"), Path("b.yaml")), digest="d1"
+        )
+        house.front.snapshot = evolve(
+            house.front.snapshot, config=config, loaded_at=1_700_000_000.25
+        )
+        call = await house.call("GET", "/api/config")
+
+    assert call.json == {
+        "sources": ["/a.yaml", str(tmp_path / "b.yaml")],
+        "digest": "d1",
+        "loaded_at": "2023-11-14T22:13:20.250Z",
+        "faults": None,
+    }
+
+
+async def test_the_last_faults_are_shown(autojump_clock: MockClock) -> None:
+    async with open_house() as house:
+        house.front.faults = (FAULT,)
+        call = await house.call("GET", "/api/config")
+
+    assert call.json["faults"] == [FAULT_DOCUMENT]
+    assert call.json["sources"] == []
+
+
+async def test_a_reload_is_answered_with_its_plan(autojump_clock: MockClock) -> None:
+    async with open_house() as house:
+        house.front.reloader = Reloads(Plan(keep=(A,), add=(B,)))
+        call = await house.call("POST", "/api/reload")
+
+    assert (call.status, call.json) == (
+        200,
+        {"keep": ["a"], "replace": [], "remove": [], "add": ["b"]},
+    )
+
+
+async def test_a_reload_of_bad_files_is_answered_with_the_faults(autojump_clock: MockClock) -> None:
+    async with open_house() as house:
+        house.front.reloader = Reloads(ConfigError((FAULT,)))
+        call = await house.call("POST", "/api/reload")
+
+    assert call.status == 422
+    assert call.header("content-type") == "application/json"
+    assert call.json == {
+        "src": "llama-swap",
+        "error": {
+            "message": "/c.yaml:3:5: models.a.ttl: expected a number",
+            "type": "invalid_request_error",
+            "param": None,
+            "code": "invalid_configuration",
+        },
+        "faults": [FAULT_DOCUMENT],
+    }
+
+
+async def test_a_model_that_cannot_be_killed_is_told(autojump_clock: MockClock) -> None:
+    async with open_house() as house:
+        house.front.reloader = Reloads(SwapError("a survived SIGKILL"))
+        call = await house.call("POST", "/api/reload")
+
+    assert call.status == 500
+    assert call.json["error"]["message"] == "a survived SIGKILL"
+
+
+async def test_a_program_that_gave_the_configuration_reloads_it_itself(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_house() as house:
+        call = await house.call("POST", "/api/reload")
+
+    assert call.status == 409
+    assert call.json["error"]["code"] == "no_configuration_source"
+    assert call.json["error"]["message"] == (
+        "there are no files to read again: a program gave the configuration, and gives the next one"
+    )
+
+
+async def test_a_reload_is_not_asked_for_with_get(autojump_clock: MockClock) -> None:
+    async with open_house() as house:
+        call = await house.call("GET", "/api/reload")
+
+    assert call.status == 405

@@ -1,0 +1,73 @@
+"""From a document of plain values to a configuration: every step, in its order.
+
+Pure but for the look at ``store.path``. Each step goes on after faults as far
+as it can, and leaves alone what a step before it has complained about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import evolve
+
+from llamaswap.config.checks import check_preload, check_top
+from llamaswap.config.document import Plain, Report
+from llamaswap.config.expansion import expand_document, section_at
+from llamaswap.config.groups import build_groups, find_routing
+from llamaswap.config.keys import survey
+from llamaswap.config.models import build_models, with_slots
+from llamaswap.config.names import BaseNames, local_names
+from llamaswap.config.peers import build_peers, check_full_names, taken_names
+from llamaswap.config.profiles import build_profiles
+from llamaswap.config.scheduling import build_matrix, build_scheduling, check_routing
+from llamaswap.config.schema import Config
+from llamaswap.config.selectors import Company, build_selectors
+from llamaswap.config.structure import structure
+
+
+def build(top: Mapping[str, Plain], report: Report) -> Config:
+    """Return what the document with the keys ``top`` asks for; faults go to ``report``."""
+    unsupported = survey(top, report)
+    expansion = expand_document(top, report)
+    document = expansion.document
+    config = check_top(structure(Config, document, (), report), document, report)
+    config = evolve(
+        config,
+        models=with_slots(
+            build_models(_section(document, "models", report), report), expansion.slots
+        ),
+        peers=build_peers(_section(document, "peers", report), report),
+    )
+    config, unbuilt, company = _with_routing(config, document, report)
+    names = BaseNames.of(config.models, config.peers)
+    selectors = build_selectors(_section(document, "selectors", report), names, company, report)
+    profiles = build_profiles(_section(document, "profiles", report), names, selectors, report)
+    taken = taken_names(config.models, selectors, profiles)
+    check_full_names(config.peers, document, taken, report)
+    hooks = check_preload(config.hooks, local_names(config.models), document, report)
+    return evolve(
+        config,
+        hooks=hooks,
+        selectors=selectors,
+        profiles=profiles,
+        unsupported=unsupported + unbuilt,
+    )
+
+
+def _with_routing(
+    config: Config, document: Mapping[str, Plain], report: Report
+) -> tuple[Config, tuple[str, ...], Company]:
+    """Return ``config`` with its routing, the keys of that without a behaviour, and its meaning."""
+    section = check_routing(document, report)
+    routing = find_routing(document, report)
+    ids = local_names(config.models)
+    groups = build_groups(routing, ids, report)
+    matrix, compiled = build_matrix(routing, config.models, report)
+    company = Company(groups, compiled, is_known=matrix is None or compiled is not None)
+    scheduling = build_scheduling(section, ids, report)
+    config = evolve(config, groups=groups, matrix=matrix, scheduling=scheduling)
+    return config, routing.unbuilt, company
+
+
+def _section(document: Mapping[str, Plain], key: str, report: Report) -> dict[str, Plain]:
+    return section_at(document.get(key), (key,), report)

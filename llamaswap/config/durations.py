@@ -1,0 +1,74 @@
+"""Spans of time as they are written: ``1m30s``, and for our own keys also numbers and ``auto``.
+
+Pure. The notation is Go's, because existing files use it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from llamaswap.config.conversions import describe
+from llamaswap.config.document import Plain
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
+_PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_DURATION = re.compile(rf"[-+]?(?:0|(?:{_PART.pattern})+)", re.ASCII)
+
+_LONGEST = 2**63 / 1e9
+"""Seconds: about 292 years, the most that the notation's home can count."""
+
+_EXPECTED = 'expected a duration like "90s" or "1m30s"'
+
+
+def to_duration(value: Plain) -> float:
+    """Return the seconds of a duration text; numbers have no unit and are refused.
+
+    Raises:
+        ValueError: it is no such text.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{_EXPECTED}, found {describe(value)}")  # noqa: TRY004 - one class for all faults
+    if _DURATION.fullmatch(value) is None:
+        raise ValueError(f"{_EXPECTED} (units ns, us, ms, s, m, h), found {describe(value)}")
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+    if seconds >= _LONGEST:
+        raise ValueError(f"the duration {describe(value)} is longer than 292 years")
+    return -seconds if value.startswith("-") else seconds
+
+
+def to_seconds(value: Plain) -> float:
+    """Return the seconds of a number or a duration text.
+
+    Raises:
+        ValueError: it is neither, or negative.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"{_EXPECTED}, or seconds, found {describe(value)}")  # noqa: TRY004 - one class for all faults
+    seconds = to_duration(value) if isinstance(value, str) else float(value)
+    # Written so that it refuses what is no number at all, too.
+    if not 0 <= seconds < _LONGEST:
+        raise ValueError(f"expected at least 0 seconds, found {describe(value)}")
+    return seconds
+
+
+def to_wait(value: Plain) -> float | None:
+    """Return seconds, or ``None`` for ``auto``.
+
+    Raises:
+        ValueError: it is neither a duration nor a number nor ``auto``.
+    """
+    if value == "auto":
+        return None
+    try:
+        return to_seconds(value)
+    except ValueError as exc:
+        raise ValueError(f"{exc}; auto is possible too") from exc
+
+
+def to_limit(value: Plain) -> float | None:
+    """Return seconds, or ``None`` for 0, which sets no limit.
+
+    Raises:
+        ValueError: it is neither a duration nor a number.
+    """
+    return to_seconds(value) or None

@@ -1,0 +1,179 @@
+"""The models: built from the filled document, their numbers as they are meant.
+
+Pure. The file's special numbers (-1, 0) are turned into what they stand for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import evolve
+
+from llamaswap.config.conversions import to_section, value_at
+from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.filters import with_automatic_aliases
+from llamaswap.config.ports import PortSlot
+from llamaswap.config.schema import MODALITIES, CapabilitiesConfig, ModelConfig
+from llamaswap.config.structure import kept_places, structure
+from llamaswap.config.text import split_command
+from llamaswap.config.urls import url_problem
+from llamaswap.policy.messages import ModelId
+
+COMFY = "comfyui_auto"
+"""The id of a model whose web page opens many connections and one long WebSocket."""
+
+COMFY_CONCURRENCY = 50
+"""Requests at one time that such a model takes at least, as in the reference."""
+
+_SHELL_WORDS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1", "2>"})
+
+
+def build_models(sections: Mapping[str, Plain], report: Report) -> dict[ModelId, ModelConfig]:
+    """Return the models of ``sections``, the filled ``models`` of the file, in its order."""
+    models: dict[ModelId, ModelConfig] = {}
+    for name, value in sections.items():
+        path, values = ("models", name), to_section(value)
+        model = structure(ModelConfig, values, path, report)
+        models[ModelId(name)] = check_model(model, path, values, report)
+    check_aliases(models, sections, report)
+    return with_automatic_aliases(models, report)
+
+
+def with_slots(
+    models: Mapping[ModelId, ModelConfig], slots: Mapping[str, PortSlot]
+) -> dict[ModelId, ModelConfig]:
+    """Return ``models`` with what `fill_port` needs to give them another port."""
+    return {
+        model: config if slot is None else _with_slot(model, config, slot)
+        for model, config in models.items()
+        for slot in (slots.get(model),)
+    }
+
+
+def _with_slot(model: ModelId, config: ModelConfig, slot: PortSlot) -> ModelConfig:
+    # What is wrong with it has been told of the filled one.
+    unheard = Report()
+    blank = structure(ModelConfig, slot.fields, ("models", model), unheard)
+    blank = with_automatic_aliases({model: blank}, unheard)[model]
+    unfilled = evolve(
+        config,
+        cmd=blank.cmd,
+        proxy=blank.proxy,
+        cmd_stop=blank.cmd_stop,
+        check_endpoint=blank.check_endpoint,
+        env=blank.env,
+        aliases=blank.aliases,
+        name=blank.name,
+        description=blank.description,
+        use_model_name=blank.use_model_name or None,
+        metadata=blank.metadata,
+        filters=blank.filters,
+    )
+    return evolve(config, port=slot.number, unfilled=unfilled)
+
+
+def check_model(
+    model: ModelConfig, path: KeyPath, values: Mapping[str, Plain], report: Report
+) -> ModelConfig:
+    """Return ``model``, which stands at ``path``, as it is meant."""
+    if model.health_check_timeout is not None:
+        report.warn(
+            (*path, "healthCheckTimeout"),
+            "this key has no effect in a model: the top-level healthCheckTimeout applies",
+        )
+    if not report.is_tainted((*path, "proxy")) and (problem := _proxy_problem(model.proxy)):
+        report.fault((*path, "proxy"), problem)
+    _check_numbers(model, path, report)
+    _check_capabilities(model.capabilities, path, values, report)
+    _check_command(model.cmd, path, report)
+    limit = model.concurrency_limit
+    meant = evolve(
+        model,
+        ttl=None if model.ttl == -1 else model.ttl,
+        unload_timeout=model.unload_timeout or None,
+        use_model_name=model.use_model_name or None,
+        concurrency_limit=limit if limit is not None and limit > 0 else None,
+        health_check_timeout=None,
+    )
+    return _comfy(meant) if path[-1] == COMFY else meant
+
+
+def check_aliases(
+    models: Mapping[ModelId, ModelConfig], sections: Mapping[str, Plain], report: Report
+) -> None:
+    """Tell aliases that two models claim, and those that a model's id hides.
+
+    Args:
+        models: what was built.
+        sections: what it was built from; it knows where each alias stands.
+        report: where faults and warnings go.
+    """
+    owners: dict[str, ModelId] = {}
+    for model, config in models.items():
+        raw = to_section(sections[model]).get("aliases")
+        places = kept_places(raw, ("models", model, "aliases"))
+        for alias, place in zip(config.aliases, places, strict=False):
+            if alias in owners:
+                owner = owners[alias]
+                report.fault(place, f"duplicate alias {alias!r}: the model {owner!r} has it too")
+            elif alias in models:
+                report.warn(place, f"the alias {alias!r} is also a model's id, which wins")
+            owners.setdefault(alias, model)
+
+
+def _comfy(model: ModelConfig) -> ModelConfig:
+    return evolve(
+        model,
+        concurrency_limit=max(COMFY_CONCURRENCY, model.concurrency_limit or 0),
+        compat=evolve(model.compat, ignore_websockets=True),
+    )
+
+
+def _proxy_problem(proxy: str) -> str | None:
+    if not proxy:
+        return "proxy is empty: give an address, or leave it out to get http://localhost:${PORT}"
+    return url_problem(proxy)
+
+
+def _check_numbers(model: ModelConfig, path: KeyPath, report: Report) -> None:
+    if model.ttl is not None and model.ttl < -1:
+        report.fault(
+            (*path, "ttl"),
+            f"invalid TTL {model.ttl}: expected seconds, 0 for never, or -1 for globalTTL",
+        )
+    if model.unload_timeout is not None and model.unload_timeout < 0:
+        report.fault(
+            (*path, "unloadTimeout"),
+            f"invalid unloadTimeout {model.unload_timeout}: expected seconds, or 0 for the "
+            "top-level one",
+        )
+
+
+def _check_capabilities(
+    capabilities: CapabilitiesConfig, path: KeyPath, values: Mapping[str, Plain], report: Report
+) -> None:
+    here = (*path, "capabilities")
+    for key, words in (("in", capabilities.inputs), ("out", capabilities.outputs)):
+        places = kept_places(value_at(values.get("capabilities"), (key,)), (*here, key))
+        for word, place in zip(words, places, strict=False):
+            if word not in MODALITIES:
+                known = ", ".join(MODALITIES)
+                report.fault(place, f"unknown capability {word!r}: expected one of {known}")
+    if capabilities.context < 0:
+        message = f"expected at least 0 tokens, found {capabilities.context}"
+        report.fault((*here, "context"), message)
+
+
+def _check_command(command: str, path: KeyPath, report: Report) -> None:
+    """Warn of what a shell would do, and nobody does here."""
+    if report.is_tainted((*path, "cmd")):
+        return
+    words = split_command(command)
+    if not words:
+        report.warn((*path, "cmd"), "the command is empty: the model cannot be started")
+    elif shell := [word for word in words if word in _SHELL_WORDS]:
+        message = f"{shell[0]!r} is given to the program as an argument, since no shell is used"
+        report.warn((*path, "cmd"), message)
+    elif "#" in words:
+        message = "what follows # is no comment: only whole lines that begin with # are"
+        report.warn((*path, "cmd"), message)

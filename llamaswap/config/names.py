@@ -1,0 +1,72 @@
+"""Whom a name means while a file is checked, and what to suggest for one that means nobody.
+
+Pure. Names are exact; a model's id comes before an alias, and both come before
+a peer's bare name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+from attrs import frozen
+
+from llamaswap.config.schema import ModelConfig
+from llamaswap.config.sections import PeerConfig
+from llamaswap.policy.messages import ModelId
+
+
+def local_names(models: Mapping[ModelId, ModelConfig]) -> dict[str, ModelId]:
+    """Return all ids and aliases with the models they mean."""
+    names: dict[str, ModelId] = {}
+    for model, config in models.items():
+        for alias in config.aliases:
+            names.setdefault(alias, model)
+    return names | {str(model): model for model in models}
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that says which of ``known`` was meant, if one is near."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+@frozen
+class Base:
+    """What is left of a name when it has been resolved."""
+
+    model: str
+    peer: str | None = None
+    """The peer whose model it is; ``None``: ours."""
+
+
+@frozen
+class BaseNames:
+    """Every name of a local model or a peer's."""
+
+    bases: Mapping[str, Base]
+
+    @classmethod
+    def of(cls, models: Mapping[ModelId, ModelConfig], peers: Mapping[str, PeerConfig]) -> Self:
+        """Collect all names; bare ones that several peers offer mean nobody."""
+        full: dict[str, Base] = {}
+        bare: dict[str, Base] = {}
+        offered: dict[str, set[str]] = {}
+        for peer, config in peers.items():
+            for model in config.models:
+                full.setdefault(full_name(peer, model), Base(model, peer))
+                bare[model] = Base(model, peer)
+                offered.setdefault(model, set()).add(peer)
+        alone = {name: base for name, base in bare.items() if len(offered[name]) == 1}
+        local = {name: Base(model) for name, model in local_names(models).items()}
+        return cls(alone | full | local)
+
+    def resolve(self, name: str) -> Base | None:
+        """Return what ``name`` means; ``None``: nobody is called that."""
+        return self.bases.get(name)
+
+
+def full_name(peer: str, model: str) -> str:
+    """Return the name of a peer's model that no other peer can take."""
+    return f"{peer}/{model}"

@@ -1,0 +1,102 @@
+"""Peers: other routers, and the names of their models among ours.
+
+Pure. A peer's model is called ``<peer>/<model>``; that name must be nobody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from attrs import evolve
+
+from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.expansion import section_at
+from llamaswap.config.names import full_name, local_names
+from llamaswap.config.schema import ModelConfig
+from llamaswap.config.sections import PeerConfig, ProfileConfig, SelectorConfig
+from llamaswap.config.structure import kept_places, structure
+from llamaswap.config.urls import url_problem
+from llamaswap.policy.messages import ModelId
+
+
+def build_peers(sections: Mapping[str, Plain], report: Report) -> dict[str, PeerConfig]:
+    """Return the peers of ``sections``, the filled ``peers`` of the file, in its order."""
+    peers: dict[str, PeerConfig] = {}
+    for name, value in sections.items():
+        path = ("peers", name)
+        peer = structure(PeerConfig, section_at(value, path, report), path, report)
+        if not report.is_tainted(path) or isinstance(value, dict):
+            _check_peer(peer, path, report)
+        peers[name] = evolve(peer, models=tuple(dict.fromkeys(peer.models)))
+    return peers
+
+
+def check_full_names(
+    peers: Mapping[str, PeerConfig],
+    document: Mapping[str, Plain],
+    taken: Mapping[str, str],
+    report: Report,
+) -> None:
+    """Tell full names of peers' models that somebody else has.
+
+    Args:
+        peers: what was built.
+        document: what it was built from; it knows where each model stands.
+        taken: every other name, and who has it: see `taken_names`.
+        report: where faults go.
+    """
+    owners: dict[str, str] = {}
+    for peer in peers:
+        for model, place in _offers(peer, document, report):
+            name = full_name(peer, model)
+            owner = owners.setdefault(name, peer)
+            if owner != peer:
+                report.fault(
+                    place,
+                    f"the fully qualified name {name!r} is ambiguous: the peers {owner!r} and "
+                    f"{peer!r} both have it",
+                )
+            elif name in taken:
+                report.fault(
+                    place,
+                    f"{taken[name]} {name!r} conflicts with fully qualified peer model name "
+                    f"{name!r}",
+                )
+
+
+def taken_names(
+    models: Mapping[ModelId, ModelConfig],
+    selectors: Mapping[str, SelectorConfig],
+    profiles: Mapping[str, ProfileConfig],
+) -> dict[str, str]:
+    """Return every name that is no peer's, with a word for what it is."""
+    taken: dict[str, str] = {}
+    for name, profile in profiles.items():
+        taken |= dict.fromkeys(profile.pins, f"the pin of the profile {name!r},")
+    taken |= dict.fromkeys(selectors, "the selector ID")
+    taken |= {name: f"the alias of {model!r}," for name, model in local_names(models).items()}
+    return taken | dict.fromkeys(map(str, models), "the model ID")
+
+
+def _offers(
+    peer: str, document: Mapping[str, Plain], report: Report
+) -> Iterator[tuple[str, KeyPath]]:
+    """List what a peer offers, each once, with its place."""
+    path = ("peers", peer)
+    raw = section_at(section_at(document.get("peers"), ("peers",), report).get(peer), path, report)
+    models = structure(PeerConfig, raw, path, report).models
+    places = kept_places(raw.get("models"), (*path, "models"))
+    # Backwards, so that the first place of a repeated one is what is left.
+    yield from reversed(dict(reversed(list(zip(models, places, strict=False)))).items())
+
+
+def _check_peer(peer: PeerConfig, path: KeyPath, report: Report) -> None:
+    if not report.is_tainted((*path, "proxy")):
+        if not peer.proxy:
+            report.fault((*path, "proxy"), "proxy is required: give the base URL of the peer")
+        elif problem := url_problem(peer.proxy, "peer proxy"):
+            report.fault((*path, "proxy"), problem)
+    if not report.is_tainted((*path, "models")) and not peer.models:
+        report.fault(
+            (*path, "models"), "peer models can not be empty: list the models that it offers"
+        )

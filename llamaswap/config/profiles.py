@@ -1,0 +1,56 @@
+"""Profiles: what names mean while one is active.
+
+Pure. A pin leads to a model, a peer's model or a selector; pins lead to no other pins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+
+from attrs import evolve
+
+from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.expansion import section_at
+from llamaswap.config.names import BaseNames, suggestion
+from llamaswap.config.sections import ProfileConfig
+from llamaswap.config.structure import structure
+
+
+def build_profiles(
+    sections: Mapping[str, Plain], names: BaseNames, selectors: Container[str], report: Report
+) -> dict[str, ProfileConfig]:
+    """Return the profiles of ``sections``, the filled ``profiles``; null pins disable a name."""
+    profiles: dict[str, ProfileConfig] = {}
+    for name, value in sections.items():
+        path = ("profiles", name)
+        if not name.strip():
+            report.fault(path, "the name of a profile cannot be empty")
+        if isinstance(value, list):
+            report.fault(
+                path,
+                "this is a legacy list of models, which profiles were once: use groups for models "
+                "that run together, or give the profile pins: {name: model}",
+            )
+            continue
+        profile = structure(ProfileConfig, section_at(value, path, report), path, report)
+        _check_pins(profile.pins, (*path, "pins"), names, selectors, report)
+        pins = {pin: target or None for pin, target in profile.pins.items()}
+        profiles[name] = evolve(profile, pins=pins)
+    return profiles
+
+
+def _check_pins(
+    pins: Mapping[str, str | None],
+    path: KeyPath,
+    names: BaseNames,
+    selectors: Container[str],
+    report: Report,
+) -> None:
+    if not pins and not report.is_tainted(path[:-1]):
+        report.fault(path, "pins must have at least one entry, a name and its model")
+    for pin, target in pins.items():
+        if not pin.strip():
+            report.fault((*path, pin), "the name of a pin cannot be empty")
+        elif target and target not in selectors and names.resolve(target) is None:
+            hint = suggestion(target, names.bases)
+            report.fault((*path, pin), f"unknown model {target!r}{hint}")

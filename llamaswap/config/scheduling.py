@@ -1,0 +1,78 @@
+"""Who goes first, and which models may run together by a matrix.
+
+Pure. The language of the matrix is another room's; here its problems get their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from attrs import evolve
+
+from llamaswap.config.conversions import describe
+from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.expansion import section_at
+from llamaswap.config.groups import Routing
+from llamaswap.config.names import suggestion
+from llamaswap.config.sections import FifoConfig, MatrixConfig, RoutingSection
+from llamaswap.config.structure import structure
+from llamaswap.policy.matrix import Matrix, compile_matrix
+from llamaswap.policy.matrix_links import MatrixError
+from llamaswap.policy.messages import ModelId
+
+_SCHEDULER: KeyPath = ("routing", "scheduler")
+_PRIORITY: KeyPath = (*_SCHEDULER, "settings", "fifo", "priority")
+
+
+def check_routing(document: Mapping[str, Plain], report: Report) -> RoutingSection:
+    """Return ``routing``; tell what in it has the wrong type, also where it is not in force."""
+    values = section_at(document.get("routing"), ("routing",), report)
+    return structure(RoutingSection, values, ("routing",), report)
+
+
+def build_scheduling(
+    section: RoutingSection, ids: Mapping[str, ModelId], report: Report
+) -> FifoConfig:
+    """Return the settings of the scheduler, priorities by model.
+
+    Args:
+        section: see `check_routing`.
+        ids: all names of models; see `local_names`.
+        report: where faults and warnings go.
+    """
+    if section.scheduler.use not in {"", "fifo"}:
+        found = describe(section.scheduler.use)
+        report.fault((*_SCHEDULER, "use"), f"unknown scheduler: expected fifo, found {found}")
+    fifo = section.scheduler.settings.fifo
+    priority: dict[ModelId, int] = {}
+    for name, number in fifo.priority.items():
+        model = ids.get(name)
+        if model is None:
+            report.fault((*_PRIORITY, name), f"unknown model {name!r}{suggestion(name, ids)}")
+        elif model != name and (model in fifo.priority or model in priority):
+            message = f"the model {model!r} has a priority by another name, which counts"
+            report.warn((*_PRIORITY, name), message)
+        else:
+            priority[model] = number
+    return evolve(fifo, priority=priority)
+
+
+def build_matrix(
+    routing: Routing, models: Collection[ModelId], report: Report
+) -> tuple[MatrixConfig | None, Matrix | None]:
+    """Return the matrix in force and what it is compiled to; ``None``: none is, or it is wrong."""
+    if routing.matrix is None:
+        return None, None
+    values = section_at(routing.matrix, routing.path, report)
+    matrix = structure(MatrixConfig, values, routing.path, report)
+    if any(report.is_tainted((*routing.path, key)) for key in ("vars", "sets")):
+        # What is missing there would look like mistakes elsewhere.
+        return matrix, None
+    if not isinstance(routing.matrix, dict):
+        return matrix, None
+    try:
+        return matrix, compile_matrix(matrix.vars, matrix.evict_costs, matrix.sets, models)
+    except MatrixError as exc:
+        for problem in exc.problems:
+            report.fault((*routing.path, *problem.key), problem.message)
+        return matrix, None

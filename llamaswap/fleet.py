@@ -1,0 +1,102 @@
+"""What the router is told of a configuration: which models, how to run them, who must go.
+
+Pure. Here configuration ends: below the service nobody knows `Config`.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from attrs import evolve
+
+from llamaswap.config.ports import fill_port
+from llamaswap.config.schema import Config
+from llamaswap.config.text import split_command
+from llamaswap.config.urls import url_problem
+from llamaswap.errors import ConfigError, Fault
+from llamaswap.policy.eviction import Groups
+from llamaswap.policy.messages import Fleet, ModelId, ModelRule, Target
+from llamaswap.policy.plan import assign_ports
+from llamaswap.router import ModelSpec
+from llamaswap.upstream.process import UpstreamSpec
+
+
+def refuse_unusable(config: Config) -> None:
+    """Refuse a configuration that has keys without behaviour, or addresses that are none.
+
+    The latter come from Python only: `load_config` has looked at those of a file.
+
+    Raises:
+      ConfigError: it names every such key.
+    """
+    # Where each of them stands is not known, so with several files none is named.
+    file = str(config.sources[0]) if len(config.sources) == 1 else ""
+    faults = [
+        Fault(key, f"`{key}` is not supported yet; remove it to serve", file)
+        for key in config.unsupported
+    ]
+    for model, entry in config.models.items():
+        if problem := url_problem(entry.proxy):
+            faults.append(Fault(f"models.{model}.proxy", problem, file))
+    if faults:
+        raise ConfigError(tuple(faults))
+
+
+def keep_ports(old: Config, new: Config) -> Config:
+    """Return ``new`` with ports that leave as many processes of ``old`` as possible alone.
+
+    Who would be the same process with its old number keeps that number, and nobody
+    else gets a number of ``old``: its process may still listen there.
+    """
+    taken = {model: e.port for model, e in old.models.items() if e.port is not None}
+    wanted = [model for model, entry in new.models.items() if entry.port is not None]
+    if not wanted:
+        return new
+    models = dict(new.models)
+    for model in taken.keys() & set(wanted):
+        models[model] = fill_port(models[model], taken[model])
+    as_before = evolve(new, models=models)
+    kept = {
+        model
+        for model in taken.keys() & set(wanted)
+        if _specification(old, model) == _specification(as_before, model)
+    }
+    for model, number in assign_ports(wanted, new.start_port, taken, kept).items():
+        models[model] = fill_port(models[model], number)
+    return evolve(new, models=models)
+
+
+def fleet_of(config: Config) -> Fleet:
+    """Tell the router what it needs to know of the configuration, and no more."""
+    rules = {
+        model: ModelRule(
+            _specification(config, model),
+            concurrency_limit=config.concurrency_limit(model),
+            idle_after=config.idle_after(model),
+        )
+        for model in config.models
+    }
+    return Fleet(rules, Groups.of(config.groups, config.models))
+
+
+def _specification(config: Config, model: ModelId) -> ModelSpec:
+    entry = config.models[model]
+    check = entry.check_endpoint.strip()
+    upstream = UpstreamSpec(
+        argv=split_command(entry.cmd),
+        env=entry.env,
+        stop_argv=split_command(entry.cmd_stop),
+        address=_loopback_address(entry.proxy),
+        ready_within=float(config.health_check_timeout),
+        stop_within=float(config.stop_within(model)),
+    )
+    return ModelSpec(upstream, Target(model, entry.proxy), None if check == "none" else check)
+
+
+def _loopback_address(url: str) -> tuple[str, int] | None:
+    """Return where the server will listen, if that is on this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host != "localhost" and not host.startswith("127.") and host != "::1":
+        return None
+    return host, parts.port or (443 if parts.scheme == "https" else 80)

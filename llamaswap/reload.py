@@ -1,0 +1,200 @@
+"""Reloads: one task carries them out, one after the other.
+
+Whoever wants one (a signal, the watcher, the web, an embedding program) holds a
+`Reloader`. Wishes for what stands in the files now are one wish until somebody
+begins to read: so those that come during a reload lead to exactly one more. A
+fault changes nothing but `Front.faults`, where it stays until it is mended.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeAlias
+
+import trio
+from attrs import define, field
+
+from llamaswap.config.load import Attempt
+from llamaswap.config.schema import Config
+from llamaswap.errors import ConfigError, SwapError
+from llamaswap.fleet import fleet_of, keep_ports, refuse_unusable
+from llamaswap.policy.plan import Plan, plan
+from llamaswap.web.front import Front, Snapshot
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+Loader: TypeAlias = Callable[[], Attempt]
+"""Reads the configuration again; may block, and raises nothing."""
+
+_ENDED = "the router has ended"
+
+
+@define(eq=False)
+class _Wish:
+    """A reload that somebody waits for."""
+
+    config: Config | None = None
+    """``None``: what stands in the files by then."""
+
+    has_begun: bool = field(default=False, init=False)
+    _is_over: trio.Event = field(factory=trio.Event, init=False)
+    _outcome: Plan | SwapError = field(init=False)
+
+    def settle(self, outcome: Plan | SwapError) -> None:
+        """Tell all who wait how it went."""
+        self._outcome = outcome
+        self._is_over.set()
+
+    async def outcome(self) -> Plan:
+        """Wait for the end of the reload; raise what it failed with."""
+        await self._is_over.wait()
+        if isinstance(self._outcome, SwapError):
+            raise self._outcome
+        return self._outcome
+
+
+@define(eq=False)
+class Reloader:
+    """Asks for reloads: all that the rest of the house holds of their task."""
+
+    _inbox: trio.MemorySendChannel[_Wish]
+
+    tried: str
+    """Digest of the files that were last loaded, or could not be; see `Config.digest`."""
+
+    _next: _Wish | None = field(default=None, init=False)
+    """The wish for what stands in the files, until it has begun."""
+
+    async def reload(self) -> Plan:
+        """Read the configuration again; return when it is in force and the old one gone.
+
+        Who asks while another one waits for the same shares its outcome.
+
+        Raises:
+          ConfigError: it cannot be used; the old one stays.
+          SwapError: it is in force, but a process survived being killed; or the
+            router has ended.
+        """
+        if self._next is None or self._next.has_begun:
+            self._next = self._send(_Wish())
+        return await self._next.outcome()
+
+    async def put(self, config: Config) -> Plan:
+        """Put ``config`` in force; for the rest see `reload`."""
+        return await self._send(_Wish(config)).outcome()
+
+    def _send(self, wish: _Wish) -> _Wish:
+        try:
+            self._inbox.send_nowait(wish)
+        except trio.BrokenResourceError as exc:
+            raise SwapError(_ENDED) from exc
+        return wish
+
+
+async def run_reloads(
+    leaving: trio.Event,
+    front: Front,
+    drain: float,
+    load: Loader | None = None,
+    *,
+    task_status: trio.TaskStatus[Reloader] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Carry out reloads, one after the other, until ``leaving`` is set.
+
+    Args:
+      leaving: those that wait then, or are under way, are cut off.
+      front: its snapshot is swapped, and its ``faults`` are kept.
+      drain: seconds that replaced and removed models may go on serving.
+      load: reads the configuration; ``None``: whoever opened the house gives it.
+    """
+    # No sender may wait: a signal's cannot. One wish for the files waits at most,
+    # and one for each task of an embedding program that waits for its end.
+    send, wishes = trio.open_memory_channel[_Wish](math.inf)
+    reloader = Reloader(send, front.snapshot.config.digest)
+    work = _Reloads(front, drain, load, reloader)
+    if load is not None:
+        front.reloader = reloader
+
+    async def carry_out() -> None:
+        async for wish in wishes:
+            wish.has_begun = True
+            outcome: Plan | SwapError = SwapError(_ENDED)
+            try:
+                outcome = await work.outcome_of(wish.config)
+            finally:
+                # However this ends: nobody waits for a reload that was cut off.
+                wish.settle(outcome)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(carry_out)
+        task_status.started(reloader)
+        await leaving.wait()
+        nursery.cancel_scope.cancel()
+    with suppress(trio.WouldBlock):
+        while True:
+            wishes.receive_nowait().settle(SwapError(_ENDED))
+    wishes.close()
+
+
+@define(eq=False)
+class _Reloads:
+    """What it takes to carry out a reload."""
+
+    _front: Front
+    _drain: float
+    _load: Loader | None
+    _reloader: Reloader
+
+    async def outcome_of(self, config: Config | None) -> Plan | SwapError:
+        """Put ``config``, or what stands in the files, in force."""
+        try:
+            new = await self._read() if config is None else config
+            refuse_unusable(new)
+        except ConfigError as exc:
+            self._front.faults = exc.faults
+            logger.warning("reload: the old configuration stays, because of: %s", exc)
+            return exc
+        try:
+            return await self._put_in_force(new)
+        except SwapError as exc:
+            # What cannot be killed is the asker's to hear, and the log's.
+            logger.warning("reload: the new configuration is in force, but: %s", exc)
+            return exc
+
+    async def _read(self) -> Config:
+        assert self._load is not None, "only who gave a loader is given its reloader"
+        attempt = await trio.to_thread.run_sync(self._load, abandon_on_cancel=True)
+        self._reloader.tried = attempt.digest
+        config = attempt.loaded()
+        warn_of(config)
+        return config
+
+    async def _put_in_force(self, config: Config) -> Plan:
+        front = self._front
+        config = keep_ports(front.snapshot.config, config)
+        new = fleet_of(config)
+        steps = plan(fleet_of(front.snapshot.config).models, new.models)
+        logger.info(
+            "reload: %d kept, %d replaced, %d removed, %d added",
+            *(len(models) for models in (steps.keep, steps.replace, steps.remove, steps.add)),
+        )
+        # Nothing may come between these lines: a request sees the names of the
+        # configuration that the router will serve it by.
+        settled = front.router.reconfigure(new)
+        front.snapshot = Snapshot.of(config)
+        front.faults = None
+        with trio.move_on_after(self._drain):
+            await settled()
+            return steps
+        logger.warning("reload: cutting what is still served after %g s", self._drain)
+        await front.router.end_drain()
+        return steps
+
+
+def warn_of(config: Config) -> None:
+    """Say what is odd in a configuration and keeps nobody from serving it."""
+    for fault in config.warnings:
+        logger.warning("configuration: %s", fault)

@@ -1,0 +1,68 @@
+"""Spans of time in the notation of the file."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llamaswap.config.document import Plain
+from llamaswap.config.durations import to_duration, to_limit, to_seconds, to_wait
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("1m30s", 90),
+        (".5m", 30),
+        ("1.h", 3600),
+        ("+1h", 3600),
+        ("-2s", -2),
+        ("0", 0),
+        ("-0", 0),
+        ("1.5s500ms", 2),
+        ("1000us1000µs1000μs", 0.003),
+        ("5ns", 5e-9),
+    ],
+)
+def test_duration_is_read(text: str, seconds: float) -> None:
+    assert to_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "5", "s", ".s", "1 s", "1d", "1m 30s", "٣s", 0, 6, 1.5, None, ["5s"], "99999999h"]
+)
+def test_what_is_no_duration_is_refused(value: Plain) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        to_duration(value)
+
+
+@pytest.mark.parametrize(("value", "seconds"), [(5, 5), (1.5, 1.5), ("2m", 120), (0, 0)])
+def test_our_own_keys_take_numbers_too(value: Plain, seconds: float) -> None:
+    assert to_seconds(value) == seconds
+    assert to_wait(value) == seconds
+
+
+@pytest.mark.parametrize("value", [-1, "-1s", math.nan, math.inf, True, None, [], "soon", 2**70])
+def test_what_is_no_time_to_wait_is_refused(value: Plain) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        to_seconds(value)
+    with pytest.raises(ValueError, match="auto is possible too"):
+        to_wait(value)
+
+
+def test_words_and_zero_have_a_meaning_of_their_own() -> None:
+    assert to_wait("auto") is None
+    assert to_wait(0) == 0
+    assert to_limit(0) is None
+    assert to_limit("5s") == 5
+    with pytest.raises(ValueError, match="expected"):
+        to_seconds("auto")
+
+
+@given(st.integers(0, 10**6), st.integers(0, 59), st.integers(0, 59))
+def test_parts_add_up(hours: int, minutes: int, seconds: int) -> None:
+    text = f"{hours}h{minutes}m{seconds}s"
+
+    assert to_duration(text) == hours * 3600 + minutes * 60 + seconds

@@ -1,0 +1,192 @@
+"""Models: numbers as they are meant, addresses that exist, names used once."""
+
+import pytest
+
+from llamaswap.config.document import Plain, Report
+from llamaswap.config.models import build_models, check_aliases, check_model
+from llamaswap.config.schema import CapabilitiesConfig, CompatConfig, ModelConfig
+from llamaswap.policy.messages import ModelId
+
+M = ("models", "m")
+URL = "http://localhost:1"
+
+
+def test_model_is_meant_as_it_is_said() -> None:
+    model = ModelConfig(proxy=URL, ttl=0, unload_timeout=5, use_model_name="x", concurrency_limit=3)
+
+    assert check_model(model, M, {}, Report()) == model
+
+
+def test_special_numbers_of_a_model_mean_that_nothing_is_said() -> None:
+    model = ModelConfig(
+        proxy=URL, ttl=-1, unload_timeout=0, use_model_name="", concurrency_limit=-4
+    )
+
+    assert check_model(model, M, {}, Report()) == ModelConfig(proxy=URL)
+
+
+@pytest.mark.parametrize(
+    ("model", "fault"),
+    [
+        (
+            ModelConfig(proxy=URL, ttl=-2),
+            "models.m.ttl: invalid TTL -2: expected seconds, 0 for never, or -1 for globalTTL",
+        ),
+        (
+            ModelConfig(proxy=URL, unload_timeout=-1),
+            (
+                "models.m.unloadTimeout: invalid unloadTimeout -1: expected seconds, or 0 for the "
+                "top-level one"
+            ),
+        ),
+        (
+            ModelConfig(proxy=""),
+            (
+                "models.m.proxy: proxy is empty: give an address, or leave it out to get "
+                "http://localhost:${PORT}"
+            ),
+        ),
+        (
+            ModelConfig(proxy="gpu:1"),
+            (
+                "models.m.proxy: invalid proxy URL 'gpu:1': expected http:// or https:// in front; "
+                "did you mean 'http://gpu:1'?"
+            ),
+        ),
+    ],
+)
+def test_impossible_model_is_refused(model: ModelConfig, fault: str) -> None:
+    report = Report()
+
+    check_model(model, M, {}, report)
+
+    assert [str(fault) for fault in report.faults] == [fault]
+
+
+def test_proxy_that_was_told_before_is_not_told_again() -> None:
+    report = Report()
+    report.taint((*M, "proxy"))
+
+    check_model(ModelConfig(), M, {}, report)
+
+    assert report.faults == ()
+
+
+def test_alias_belongs_to_one_model_once() -> None:
+    report = Report()
+    sections: dict[str, Plain] = {
+        "a": {"aliases": ["x", None, "y", "x"]},
+        "b": {"aliases": ["y"]},
+    }
+    models = {
+        ModelId("a"): ModelConfig(aliases=("x", "y", "x")),
+        ModelId("b"): ModelConfig(aliases=("y",)),
+    }
+
+    check_aliases(models, sections, report)
+
+    assert [str(fault) for fault in report.faults] == [
+        "models.a.aliases[3]: duplicate alias 'x': the model 'a' has it too",
+        "models.b.aliases[0]: duplicate alias 'y': the model 'a' has it too",
+    ]
+
+
+def test_alias_that_an_id_hides_is_a_warning() -> None:
+    report = Report()
+    models = {ModelId("a"): ModelConfig(aliases=("b",)), ModelId("b"): ModelConfig()}
+
+    check_aliases(models, {"a": {"aliases": ["b"]}, "b": {}}, report)
+
+    assert report.faults == ()
+    assert [str(warning) for warning in report.warnings] == [
+        "models.a.aliases[0]: the alias 'b' is also a model's id, which wins"
+    ]
+
+
+def test_names_under_set_params_by_id_become_aliases() -> None:
+    report = Report()
+    filters: Plain = {"setParamsByID": {"m": {}, "m:low": {}, "m:high": None}}
+
+    models = build_models(
+        {"m": {"cmd": "s", "proxy": URL, "aliases": ["m:low"], "filters": filters}}, report
+    )
+
+    assert models[ModelId("m")].aliases == ("m:low", "m:high")
+    assert report.faults == ()
+
+
+def test_key_without_effect_is_named_and_not_kept() -> None:
+    report = Report()
+
+    model = check_model(ModelConfig(cmd="s", proxy=URL, health_check_timeout=5), M, {}, report)
+
+    assert model.health_check_timeout is None
+    assert [str(warning) for warning in report.warnings] == [
+        (
+            "models.m.healthCheckTimeout: this key has no effect in a model: "
+            "the top-level healthCheckTimeout applies"
+        )
+    ]
+
+
+def test_capabilities_are_some_of_three() -> None:
+    report = Report()
+    capabilities = CapabilitiesConfig(inputs=("text", "video"), outputs=("Audio",), context=-1)
+    values: dict[str, Plain] = {
+        "capabilities": {"in": ["text", None, "video"], "out": ["Audio"], "context": -1}
+    }
+
+    check_model(ModelConfig(cmd="s", proxy=URL, capabilities=capabilities), M, values, report)
+
+    assert [str(fault) for fault in report.faults] == [
+        (
+            "models.m.capabilities.in[2]: unknown capability 'video': "
+            "expected one of text, audio, image"
+        ),
+        (
+            "models.m.capabilities.out[0]: unknown capability 'Audio': "
+            "expected one of text, audio, image"
+        ),
+        "models.m.capabilities.context: expected at least 0 tokens, found -1",
+    ]
+
+
+@pytest.mark.parametrize(("limit", "meant"), [(None, 50), (5, 50), (80, 80)])
+def test_comfy_takes_many_requests_and_counts_no_websockets(limit: int | None, meant: int) -> None:
+    model = ModelConfig(cmd="s", proxy=URL, concurrency_limit=limit)
+
+    checked = check_model(model, ("models", "comfyui_auto"), {}, Report())
+
+    assert checked.concurrency_limit == meant
+    assert checked.compat == CompatConfig(ignore_websockets=True)
+
+
+@pytest.mark.parametrize(
+    ("cmd", "warning"),
+    [
+        ("# nothing", "the command is empty: the model cannot be started"),
+        (
+            "srv && other",
+            "'&&' is given to the program as an argument, since no shell is used",
+        ),
+        (
+            "srv # a note",
+            "what follows # is no comment: only whole lines that begin with # are",
+        ),
+    ],
+)
+def test_command_that_no_shell_will_read_is_a_warning(cmd: str, warning: str) -> None:
+    report = Report()
+
+    check_model(ModelConfig(cmd=cmd, proxy=URL), M, {}, report)
+
+    assert [str(found) for found in report.warnings] == [f"models.m.cmd: {warning}"]
+
+
+def test_command_that_was_told_before_is_not_told_again() -> None:
+    report = Report()
+    report.taint((*M, "cmd"))
+
+    check_model(ModelConfig(proxy=URL), M, {}, report)
+
+    assert report.warnings == ()

@@ -1,0 +1,160 @@
+"""What the rooms are told of the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from llamaswap.config.load import load_config
+from llamaswap.config.schema import Config, ModelConfig
+from llamaswap.errors import ConfigError
+from llamaswap.fleet import fleet_of, keep_ports, refuse_unusable
+from llamaswap.policy.messages import Target
+from llamaswap.policy.plan import Plan, plan
+from llamaswap.router import ModelSpec
+from llamaswap.upstream.process import UpstreamSpec
+from tests.fakes import A, B, C
+from tests.house.houses import group
+
+
+def test_the_router_is_told_what_it_takes_to_run_a_model() -> None:
+    entry = ModelConfig(
+        cmd="llama-server --port 5800 -m 'a b.gguf'",
+        proxy="http://localhost:5800",
+        cmd_stop="docker stop ${PID}",
+        check_endpoint=" /ready ",
+        env=("A=1",),
+        ttl=60,
+        unload_timeout=3,
+        concurrency_limit=4,
+    )
+    rule = fleet_of(Config({A: entry}, health_check_timeout=30)).models[A]
+
+    assert rule.specification == ModelSpec(
+        UpstreamSpec(
+            argv=("llama-server", "--port", "5800", "-m", "a b.gguf"),
+            env=("A=1",),
+            stop_argv=("docker", "stop", "${PID}"),
+            address=("localhost", 5800),
+            ready_within=30,
+            stop_within=3,
+        ),
+        Target(A, "http://localhost:5800"),
+        "/ready",
+    )
+    assert (rule.concurrency_limit, rule.idle_after) == (4, 60)
+
+
+def test_what_is_not_said_has_the_defaults_of_the_reference() -> None:
+    fleet = fleet_of(Config({A: ModelConfig(cmd="x", proxy="http://127.0.0.1:1")}))
+    rule = fleet.models[A]
+    assert isinstance(rule.specification, ModelSpec)
+
+    assert (rule.concurrency_limit, rule.idle_after) == (10, None)
+    assert rule.specification.check_path == "/health"
+    assert rule.specification.upstream.ready_within == 120
+    assert rule.specification.upstream.stop_within == 10
+
+
+def test_a_model_without_a_health_check_is_ready_when_it_runs() -> None:
+    entry = ModelConfig(cmd="x", proxy="http://127.0.0.1:1", check_endpoint=" none ")
+    specification = fleet_of(Config({A: entry})).models[A].specification
+    assert isinstance(specification, ModelSpec)
+
+    assert specification.check_path is None
+
+
+ADDRESSES = {
+    "http://localhost:5800": ("localhost", 5800),
+    "http://127.0.0.2:5800/base": ("127.0.0.2", 5800),
+    "http://[::1]:5800": ("::1", 5800),
+    "http://localhost": ("localhost", 80),
+    "https://localhost": ("localhost", 443),
+    "http://192.0.2.7:5800": None,
+    "http://models.example": None,
+}
+
+
+@pytest.mark.parametrize(("url", "address"), ADDRESSES.items(), ids=ADDRESSES)
+def test_only_a_port_of_this_machine_is_looked_at_before_a_start(
+    url: str, address: tuple[str, int] | None
+) -> None:
+    specification = fleet_of(Config({A: ModelConfig(cmd="x", proxy=url)})).models[A].specification
+    assert isinstance(specification, ModelSpec)
+
+    assert specification.upstream.address == address
+
+
+def test_the_groups_say_who_must_go() -> None:
+    entry = ModelConfig(cmd="x", proxy="http://127.0.0.1:1")
+    models = {A: entry, B: entry, C: entry}
+    fleet = fleet_of(Config(models, (group("a", "b", swap=False),)))
+
+    assert fleet.evictions(A, frozenset({B, C})) == {C}
+    assert fleet.evictions(C, frozenset({A, B})) == {A, B}
+
+
+def test_keys_without_behaviour_are_refused_in_a_sentence() -> None:
+    config = Config(unsupported=("apiKeys",))
+    with pytest.raises(ConfigError) as caught:
+        refuse_unusable(config)
+
+    assert str(caught.value) == "apiKeys: `apiKeys` is not supported yet; remove it to serve"
+
+
+def test_the_file_of_a_key_without_behaviour_is_named_where_there_is_one_only() -> None:
+    config = Config(unsupported=("hooks",), sources=(Path("a.yaml"),))
+    with pytest.raises(ConfigError, match=r"^a\.yaml: hooks: "):
+        refuse_unusable(config)
+    with pytest.raises(ConfigError, match=r"^hooks: "):
+        refuse_unusable(evolve(config, sources=(Path("a.yaml"), Path("b.yaml"))))
+
+
+def written(**models: str) -> Config:
+    """Load models of which each has a port, and a command."""
+    entries = [f"  {name}: {{cmd: '{cmd} ${{PORT}}'}}\n" for name, cmd in models.items()]
+    return load_config("models:\n" + "".join(entries))
+
+
+def ports(config: Config) -> dict[str, int | None]:
+    return {model: entry.port for model, entry in config.models.items()}
+
+
+def test_a_model_more_moves_nobody_else_to_another_port() -> None:
+    old = written(b="x", c="y")
+    new = keep_ports(old, written(a="z", b="x", c="y"))
+
+    assert plan(fleet_of(old).models, fleet_of(new).models) == Plan(keep=(B, C), add=(A,))
+    assert ports(new) == {"a": 5802, "b": 5800, "c": 5801}
+
+
+def test_a_port_goes_to_nobody_else_while_its_process_may_run() -> None:
+    old = written(a="x", b="y", c="z")
+    new = keep_ports(old, written(b="changed", c="z"))
+
+    assert plan(fleet_of(old).models, fleet_of(new).models) == Plan(
+        keep=(C,), replace=(B,), remove=(A,)
+    )
+    assert ports(new) == {"b": 5801, "c": 5802}
+    assert new.models[B].cmd == "changed 5801"
+    assert ports(keep_ports(new, written(a="x", b="changed", c="z"))) == {
+        "a": 5800,
+        "b": 5801,
+        "c": 5802,
+    }
+
+
+def test_a_reload_of_the_same_file_keeps_everybody() -> None:
+    old = written(a="x", b="y")
+    new = keep_ports(old, written(a="x", b="y"))
+
+    assert new == old
+    assert plan(fleet_of(old).models, fleet_of(new).models) == Plan(keep=(A, B))
+
+
+def test_who_names_the_ports_keeps_them() -> None:
+    config = Config({A: ModelConfig(cmd="x 1", proxy="http://127.0.0.1:1")})
+
+    assert keep_ports(written(b="x"), config) is config

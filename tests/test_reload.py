@@ -1,0 +1,244 @@
+"""Reloads: who shares one, what a fault leaves behind, and what is cut off."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from threading import Event
+
+import pytest
+import trio
+from attrs import define, evolve, field
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from llamaswap.config.load import Attempt
+from llamaswap.config.schema import Config, ModelConfig
+from llamaswap.errors import ConfigError, Fault, SwapError
+from llamaswap.fleet import fleet_of
+from llamaswap.observe.logs import LogBook
+from llamaswap.policy.plan import Plan
+from llamaswap.relay.client import Pool
+from llamaswap.reload import Loader, Reloader, run_reloads
+from llamaswap.router import run_router
+from llamaswap.service import SwapRouter, open_layer
+from llamaswap.web.app import App
+from llamaswap.web.front import Front, Snapshot
+from tests.fakes import A, B, FakeUpstreams
+from tests.house.houses import group
+
+ENTRY = ModelConfig(cmd="a", proxy="http://a.example", check_endpoint="none")
+OLD = Config({A: ENTRY}, digest="old")
+NEW = Config({A: ENTRY, B: ENTRY}, digest="new", warnings=(Fault("tll", "unknown"),))
+BAD = ConfigError((Fault("models.a.ttl", "expected a number", "c.yaml", 3, 5),))
+
+
+@define
+class Files:
+    """A loader: what it finds, attempt by attempt; the last one again and again."""
+
+    attempts: list[Attempt]
+    gate: Event = field(factory=Event)
+    """Loading waits for it, as for a slow disk."""
+
+    begun: int = field(default=0, init=False)
+
+    def load(self) -> Attempt:
+        self.begun += 1
+        self.gate.wait(10)
+        return self.attempts.pop(0) if len(self.attempts) > 1 else self.attempts[0]
+
+
+def files(*outcomes: Config | ConfigError, is_slow: bool = False) -> Files:
+    """Make files that hold what is given, one after the other."""
+    attempts = [Attempt(f"digest {number}", found) for number, found in enumerate(outcomes, 1)]
+    found = Files(attempts)
+    if not is_slow:
+        found.gate.set()
+    return found
+
+
+@asynccontextmanager
+async def opened(
+    load: Loader | None, config: Config = OLD, fake: FakeUpstreams | None = None
+) -> AsyncGenerator[tuple[Front, Reloader], None]:
+    """Open a router of fakes, and the task that reloads it."""
+    run = (fake or FakeUpstreams()).run
+    rules = fleet_of(config)
+    async with open_layer(run_router, rules, Pool(), ignore, run, grace=60) as router:
+        front = Front(Snapshot.of(config), router, Pool(), LogBook())
+        async with open_layer(run_reloads, front, 30, load, grace=1) as reloader:
+            yield front, reloader
+
+
+async def test_what_stands_in_the_files_is_put_in_force(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "llamaswap")
+    async with opened(files(NEW).load) as (front, reloader):
+        assert front.reloader is reloader
+        assert reloader.tried == "old"
+        assert await reloader.reload() == Plan(keep=(A,), add=(B,))
+        assert front.snapshot.config is NEW
+        assert reloader.tried == "digest 1"
+
+    assert caplog.messages == [
+        "configuration: tll: unknown",
+        "reload: 1 kept, 0 replaced, 0 removed, 1 added",
+    ]
+
+
+async def test_a_fault_changes_nothing_and_stays_until_it_is_mended(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with opened(files(BAD, NEW).load) as (front, reloader):
+        with pytest.raises(ConfigError) as caught:
+            await reloader.reload()
+        assert caught.value is BAD
+        assert front.snapshot.config is OLD
+        assert front.faults == BAD.faults
+        assert reloader.tried == "digest 1"
+        await reloader.reload()
+        assert front.faults is None
+
+    assert caplog.messages[0] == (
+        "reload: the old configuration stays, because of: "
+        "c.yaml:3:5: models.a.ttl: expected a number"
+    )
+
+
+async def test_keys_that_would_do_nothing_are_a_fault_like_any_other() -> None:
+    async with opened(files(evolve(NEW, unsupported=("hooks",))).load) as (front, reloader):
+        with pytest.raises(ConfigError, match="`hooks` is not supported yet"):
+            await reloader.reload()
+        assert front.faults is not None
+
+
+async def test_those_who_ask_during_a_reload_share_exactly_one_more() -> None:
+    found = files(OLD, NEW, is_slow=True)
+    plans: list[Plan] = []
+
+    async def ask(reloader: Reloader) -> None:
+        plans.append(await reloader.reload())
+
+    async with opened(found.load) as (front, reloader), trio.open_nursery() as nursery:
+        with trio.fail_after(10):
+            nursery.start_soon(ask, reloader)
+            while not found.begun:
+                await wait_all_tasks_blocked()
+            for _ in range(5):
+                nursery.start_soon(ask, reloader)
+            await wait_all_tasks_blocked()
+            assert found.begun == 1
+            found.gate.set()
+            while len(plans) < 6:
+                await wait_all_tasks_blocked()
+        assert front.snapshot.config is NEW
+
+    assert found.begun == 2
+    assert plans == [Plan(keep=(A,)), *[Plan(keep=(A,), add=(B,))] * 5]
+
+
+async def test_who_no_longer_waits_for_a_reload_does_not_take_it_from_others() -> None:
+    found = files(OLD, NEW, is_slow=True)
+    plans: list[Plan] = []
+
+    async def ask(reloader: Reloader) -> None:
+        plans.append(await reloader.reload())
+
+    async with opened(found.load) as (front, reloader), trio.open_nursery() as nursery:
+        nursery.start_soon(ask, reloader)
+        await wait_all_tasks_blocked()
+        with trio.CancelScope() as scope:
+            nursery.start_soon(ask, reloader)
+            scope.cancel()
+            await reloader.reload()
+        found.gate.set()
+        with trio.fail_after(10):
+            while len(plans) < 2:
+                await wait_all_tasks_blocked()
+
+    assert front.snapshot.config is NEW
+
+
+async def test_without_files_nobody_is_offered_to_read_them() -> None:
+    async with opened(None) as (front, _):
+        assert front.reloader is None
+
+
+async def test_a_reload_that_waits_for_a_slow_disk_does_not_hold_up_the_end() -> None:
+    found = files(NEW, is_slow=True)
+    heard: list[str] = []
+
+    async def ask(reloader: Reloader) -> None:
+        with pytest.raises(SwapError) as caught:
+            await reloader.reload()
+        heard.append(str(caught.value))
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery, opened(found.load) as (_, reloader):
+            nursery.start_soon(ask, reloader)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(ask, reloader)
+            await wait_all_tasks_blocked()
+        with pytest.raises(SwapError, match=r"^the router has ended$"):
+            await reloader.put(NEW)
+    found.gate.set()
+
+    assert heard == ["the router has ended"] * 2
+
+
+def ignore(*_: object) -> None:
+    """Take what a process prints."""
+
+
+async def test_a_reload_that_cannot_kill_a_model_says_so_and_harms_nobody(
+    autojump_clock: MockClock,
+) -> None:
+    entry = ModelConfig(cmd="a", proxy="http://a.example", check_endpoint="none")
+    old = Config({A: entry, B: evolve(entry, cmd="b")}, (group("a", "b", swap=False),))
+    new = evolve(old, models={A: entry})
+    fake = FakeUpstreams(stuck={"b"})
+
+    async with opened(None, old, fake) as (front, reloader):
+        swap = SwapRouter((), App(front), front, reloader)
+        async with swap.lease("b"):
+            pass
+        with pytest.raises(SwapError, match="survived SIGKILL"):
+            await swap.reload(new)
+        async with swap.lease("a"):
+            pass
+        assert await swap.reload(new) == Plan(keep=(A,))
+
+
+async def test_who_waits_for_a_replaced_model_is_served_when_the_drain_time_is_over(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams()
+    new = evolve(OLD, models={A: evolve(ENTRY, env=("A=1",))})
+
+    async with opened(None, OLD, fake) as (front, reloader):
+
+        async def hold() -> None:
+            async with front.router.lease(A):
+                await trio.sleep(1000)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hold)
+            await trio.sleep(2)
+            nursery.start_soon(reloader.put, new)
+            await trio.sleep(1)
+            async with front.router.lease(A):
+                # One second of the load, and thirty of the drain less the one just passed.
+                assert trio.current_time() == 2 + 30 + 0.5 + 1
+            nursery.cancel_scope.cancel()
+
+    assert fake.told() == ["start a", "ready a", "gone a", "start a", "ready a", "gone a"]
+
+
+async def test_a_reload_with_an_address_that_is_none_changes_nothing() -> None:
+    bad = ModelConfig(cmd="x", proxy="http://127.0.0.1:99999")
+    async with opened(None) as (front, reloader):
+        with pytest.raises(ConfigError) as caught:
+            await reloader.put(Config({A: bad, B: ModelConfig(cmd="x")}))
+
+        assert [fault.path for fault in caught.value.faults] == ["models.a.proxy", "models.b.proxy"]
+        assert front.snapshot.config is OLD
