@@ -64,7 +64,8 @@ async def open_layer(
 
     Raises:
       What the body or the start of the service raised, by itself. A service
-      that breaks later cancels the body and comes as a group.
+      that breaks later cancels the body and comes as a group, together with
+      what the body raised then.
     """
     leaving = trio.Event()
     scope = trio.CancelScope()
@@ -74,18 +75,24 @@ async def open_layer(
         with scope:
             await service(leaving, *args, task_status=task_status)
 
-    async with trio.open_nursery() as nursery:
-        try:
-            value = await nursery.start(guarded)
-            # Trio cancels a whole tree at once. The body still needs this
-            # layer while it cleans up, so from here on only we may cancel it.
-            scope.shield = True
-            yield value
-        except Exception as exc:  # noqa: BLE001 - raised below, without a group around it
-            failure = exc
-        finally:
-            leaving.set()
-            scope.deadline = trio.current_time() + grace
+    try:
+        async with trio.open_nursery() as nursery:
+            try:
+                value = await nursery.start(guarded)
+                # Trio cancels a whole tree at once. The body still needs this
+                # layer while it cleans up, so from here on only we may cancel it.
+                scope.shield = True
+                yield value
+            except Exception as exc:  # noqa: BLE001 - raised below, without a group around it
+                failure = exc
+            finally:
+                leaving.set()
+                scope.deadline = trio.current_time() + grace
+    except ExceptionGroup as group:
+        if failure is None:
+            raise
+        # The service broke, and so did the body while it was cancelled for that.
+        raise group.derive((*group.exceptions, failure)) from None
     if failure is not None:
         raise failure
 

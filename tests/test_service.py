@@ -182,6 +182,21 @@ async def test_a_layer_that_breaks_later_ends_the_body(autojump_clock: MockClock
     assert trio.current_time() == 1
 
 
+async def test_what_the_body_raises_when_its_layer_breaks_is_not_lost(
+    autojump_clock: MockClock,
+) -> None:
+    async def breaks(_: trio.Event, *, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        raise ZeroDivisionError
+
+    with pytest.RaisesGroup(ZeroDivisionError, KeyError):
+        async with open_layer(breaks, grace=10):
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise KeyError
+
+
 async def test_a_router_is_not_opened_with_keys_that_would_do_nothing() -> None:
     with pytest.raises(ConfigError, match="`apiKeys` is not supported yet"):
         async with open_swap_router(Config(unsupported=("apiKeys",)), listen=None):
