@@ -6,20 +6,31 @@ Nothing heavy is imported before it is known that it is needed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
 from llamaswap.cli.flags import USAGE, UsageError, parse_flags
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "check": ("llamaswap.cli.check", "check"),
+    "config": ("llamaswap.cli.show_config", "show_config"),
+    "demo": ("llamaswap.cli.demo", "demo"),
+    "plan": ("llamaswap.cli.plan", "plan"),
+    "schema": ("llamaswap.cli.show_schema", "show_schema"),
+}
+"""Where the function of each command is: it takes the words behind the command's
+name and returns the exit status."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in COMMANDS:
+        module, function = COMMANDS[words[0]]
+        command: Callable[[Sequence[str]], int] = getattr(import_module(module), function)
+        return command(words[1:])
     try:
-        if words[:1] == ["demo"]:
-            from llamaswap.cli.demo import demo  # noqa: PLC0415 - only when asked for
-
-            return demo(words[1:])
         flags = parse_flags(words)
     except UsageError as exc:
         print(f"{exc}\n{USAGE}", file=sys.stderr, end="")

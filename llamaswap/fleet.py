@@ -5,6 +5,7 @@ Pure. Here configuration ends: below the service nobody knows `Config`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from attrs import evolve
@@ -16,7 +17,7 @@ from llamaswap.config.urls import url_problem
 from llamaswap.errors import ConfigError, Fault
 from llamaswap.policy.eviction import Groups
 from llamaswap.policy.messages import Fleet, ModelId, ModelRule, Target
-from llamaswap.policy.plan import assign_ports
+from llamaswap.policy.plan import Change, assign_ports
 from llamaswap.router import ModelSpec
 from llamaswap.upstream.process import UpstreamSpec
 
@@ -52,10 +53,8 @@ def keep_ports(old: Config, new: Config) -> Config:
     wanted = [model for model, entry in new.models.items() if entry.port is not None]
     if not wanted:
         return new
-    models = dict(new.models)
-    for model in taken.keys() & set(wanted):
-        models[model] = fill_port(models[model], taken[model])
-    as_before = evolve(new, models=models)
+    as_before = _with_ports_of(old, new)
+    models = dict(as_before.models)
     kept = {
         model
         for model in taken.keys() & set(wanted)
@@ -64,6 +63,69 @@ def keep_ports(old: Config, new: Config) -> Config:
     for model, number in assign_ports(wanted, new.start_port, taken, kept).items():
         models[model] = fill_port(models[model], number)
     return evolve(new, models=models)
+
+
+def _with_ports_of(old: Config, new: Config) -> Config:
+    """Return ``new`` with the ports of ``old``, where a model has one in both."""
+    models = dict(new.models)
+    for model, entry in new.models.items():
+        before = old.models.get(model)
+        if entry.port is not None and before is not None and before.port is not None:
+            models[model] = fill_port(entry, before.port)
+    return evolve(new, models=models)
+
+
+def foresee(old: Config, new: Config) -> tuple[Change, ...]:
+    """Say what a reload from ``old`` to ``new`` would do to each model, sorted by model.
+
+    Who is replaced may get another port on the way. That is no reason, so it is
+    compared with the one it has.
+    """
+    new = _with_ports_of(old, keep_ports(old, new))
+    return tuple(
+        _change(old, new, model) for model in sorted(old.models.keys() | new.models.keys())
+    )
+
+
+def _change(old: Config, new: Config, model: ModelId) -> Change:
+    if model not in new.models:
+        return Change(model, "remove")
+    if model not in old.models:
+        return Change(model, "add")
+    process = _differing(_process_parts(old, model), _process_parts(new, model))
+    at_once = _differing(_other_parts(old, model), _other_parts(new, model))
+    return Change(model, "replace" if process else "keep", process, at_once)
+
+
+def _differing(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(part for part in old if old[part] != new[part])
+
+
+def _process_parts(config: Config, model: ModelId) -> dict[str, object]:
+    """Name everything that `_specification` is made of."""
+    specification = _specification(config, model)
+    upstream = specification.upstream
+    return {
+        "command": upstream.argv,
+        "environment": upstream.env,
+        "stop command": upstream.stop_argv,
+        "address": (specification.target, upstream.address),
+        "health check": specification.check_path,
+        "time limits": (upstream.ready_within, upstream.stop_within),
+    }
+
+
+def _other_parts(config: Config, model: ModelId) -> dict[str, object]:
+    entry = config.models[model]
+    return {
+        "limit": config.concurrency_limit(model),
+        "ttl": config.idle_after(model),
+        "aliases": frozenset(entry.aliases),
+        "name": entry.name,
+        "description": entry.description,
+        "unlisted": entry.unlisted,
+        "useModelName": entry.use_model_name,
+    }
 
 
 def fleet_of(config: Config) -> Fleet:

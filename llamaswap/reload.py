@@ -20,8 +20,8 @@ from attrs import define, field
 from llamaswap.config.load import Attempt
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
-from llamaswap.fleet import fleet_of, keep_ports, refuse_unusable
-from llamaswap.policy.plan import Plan, plan
+from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable
+from llamaswap.policy.plan import Change, Plan, plan
 from llamaswap.web.front import Front, Snapshot
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ class Reloader:
     """Asks for reloads: all that the rest of the house holds of their task."""
 
     _inbox: trio.MemorySendChannel[_Wish]
+    _front: Front
 
     tried: str
     """Digest of the files that were last loaded, or could not be; see `Config.digest`."""
@@ -85,6 +86,10 @@ class Reloader:
     async def put(self, config: Config) -> Plan:
         """Put ``config`` in force; for the rest see `reload`."""
         return await self._send(_Wish(config)).outcome()
+
+    def foresee(self, config: Config) -> tuple[Change, ...]:
+        """Say what putting ``config`` in force now would do to each model; changes nothing."""
+        return foresee(self._front.snapshot.config, config)
 
     def _send(self, wish: _Wish) -> _Wish:
         try:
@@ -113,7 +118,7 @@ async def run_reloads(
     # No sender may wait: a signal's cannot. One wish for the files waits at most,
     # and one for each task of an embedding program that waits for its end.
     send, wishes = trio.open_memory_channel[_Wish](math.inf)
-    reloader = Reloader(send, front.snapshot.config.digest)
+    reloader = Reloader(send, front, front.snapshot.config.digest)
     work = _Reloads(front, drain, load, reloader)
     if load is not None:
         front.reloader = reloader

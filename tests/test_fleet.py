@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import asdict, astuple, evolve
 
 from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.errors import ConfigError
-from llamaswap.fleet import fleet_of, keep_ports, refuse_unusable
+from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable
 from llamaswap.policy.messages import Target
-from llamaswap.policy.plan import Plan, plan
+from llamaswap.policy.plan import Change, Plan, plan
 from llamaswap.router import ModelSpec
 from llamaswap.upstream.process import UpstreamSpec
 from tests.fakes import A, B, C
@@ -158,3 +160,78 @@ def test_who_names_the_ports_keeps_them() -> None:
     config = Config({A: ModelConfig(cmd="x 1", proxy="http://127.0.0.1:1")})
 
     assert keep_ports(written(b="x"), config) is config
+
+
+RUNNING = Config({A: ModelConfig(cmd="x", proxy="http://127.0.0.1:1", cmd_stop="y")})
+
+EDITS: dict[str, dict[str, Any]] = {
+    "command": {"cmd": "z"},
+    "environment": {"env": ("A=1",)},
+    "stop command": {"cmd_stop": "z"},
+    "address": {"proxy": "http://127.0.0.1:2"},
+    "health check": {"check_endpoint": "/ready"},
+    "time limits": {"unload_timeout": 3},
+}
+
+
+@pytest.mark.parametrize(("part", "edit"), EDITS.items(), ids=EDITS)
+def test_the_part_of_the_process_that_differs_is_named(part: str, edit: dict[str, Any]) -> None:
+    entry = evolve(RUNNING.models[A], **edit)
+
+    assert foresee(RUNNING, Config({A: entry})) == (Change(A, "replace", (part,)),)
+
+
+def test_no_part_of_the_process_is_without_a_name() -> None:
+    edited = {key: value for edit in EDITS.values() for key, value in edit.items()}
+    old = fleet_of(RUNNING).models[A].specification
+    new = (
+        fleet_of(Config({A: evolve(RUNNING.models[A], **edited)}, health_check_timeout=30))
+        .models[A]
+        .specification
+    )
+    assert isinstance(old, ModelSpec)
+    assert isinstance(new, ModelSpec)
+
+    assert all(was != becomes for was, becomes in zip(leaves(old), leaves(new), strict=True))
+
+
+def leaves(specification: ModelSpec) -> tuple[object, ...]:
+    """Return every field of a specification but the model's id."""
+    upstream = astuple(specification.upstream, recurse=False)
+    return (*upstream, specification.target.url, specification.check_path)
+
+
+def test_what_leaves_the_process_alone_is_named_too() -> None:
+    entry = evolve(RUNNING.models[A], concurrency_limit=3, ttl=9, aliases=("b",), name="N")
+    new = Config({A: entry, B: entry})
+
+    assert foresee(RUNNING, new) == (
+        Change(A, "keep", (), ("limit", "ttl", "aliases", "name")),
+        Change(B, "add"),
+    )
+    assert foresee(new, RUNNING)[1] == Change(B, "remove")
+
+
+def test_another_port_is_no_reason_to_replace_a_model() -> None:
+    old = written(b="x", c="y")
+    new = written(a="z", b="changed", c="y")
+
+    assert foresee(old, new) == (
+        Change(A, "add"),
+        Change(B, "replace", ("command",)),
+        Change(C, "keep"),
+    )
+
+
+def test_what_is_foreseen_is_what_a_reload_does() -> None:
+    configurations = [
+        written(a="x", b="y"),
+        written(b="y", c="x"),
+        written(c="z", a="x"),
+        load_config("{models: {a: {cmd: x 5800, proxy: 'http://localhost:5800'}}}"),
+        Config(),
+    ]
+    for old, new in product(configurations, repeat=2):
+        steps = plan(fleet_of(old).models, fleet_of(keep_ports(old, new)).models)
+        foreseen = {change.model: change.step for change in foresee(old, new)}
+        assert foreseen == {model: step for step, ms in asdict(steps).items() for model in ms}

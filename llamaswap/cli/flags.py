@@ -14,7 +14,12 @@ from attrs import define, field
 
 USAGE = """\
 Usage: llama-swap [flags]            serve
-       llama-swap demo [flags]       see two real models swap (llama-swap demo -h)
+       llama-swap check [flags]      tell what is wrong with a configuration
+       llama-swap config [flags]     print what a configuration means
+       llama-swap schema             print the JSON Schema of the configuration, for editors
+       llama-swap plan [flags]       say what a reload would do to a running instance
+       llama-swap demo [flags]       see two real models swap
+       llama-swap COMMAND -h         tell the flags of a command
 
   -config string
         path of a YAML configuration file

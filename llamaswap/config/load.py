@@ -20,7 +20,7 @@ from llamaswap.config.merging import Part, merge
 from llamaswap.config.nodes import to_plain
 from llamaswap.config.schema import Config
 from llamaswap.config.sources import Source
-from llamaswap.errors import ConfigError
+from llamaswap.errors import ConfigError, Fault
 
 
 @frozen
@@ -32,6 +32,9 @@ class Attempt:
     everything could be read."""
 
     outcome: Config | ConfigError
+
+    warnings: tuple[Fault, ...] = ()
+    """What is odd but harmless, also where there are faults."""
 
     def loaded(self) -> Config:
         """Return the configuration.
@@ -84,9 +87,10 @@ def attempt_config(
     digest = "" if report.faults else sources.digest_of(gathered)
     config = _load(gathered, os.environ if environ is None else environ, report)
     if report.faults:
-        return Attempt(digest, ConfigError(report.faults))
+        return Attempt(digest, ConfigError(report.faults), report.warnings)
     files = tuple(source.path for source in gathered if source.path is not None)
-    return Attempt(digest, evolve(config, warnings=report.warnings, sources=files, digest=digest))
+    config = evolve(config, warnings=report.warnings, sources=files, digest=digest)
+    return Attempt(digest, config, report.warnings)
 
 
 def _load(gathered: Iterable[Source], environ: Mapping[str, str], report: Report) -> Config:

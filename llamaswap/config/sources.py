@@ -1,4 +1,4 @@
-"""The yaml door: reads files and folders, and the YAML in them into nodes.
+"""The yaml door: reads files and folders, and the YAML in them into nodes; writes YAML.
 
 Takes the parser's events alone: what words mean is `scalars`' matter, because
 the library's own constructors follow YAML 1.1. Whatever the bytes are, what is
@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from attrs import define, field, frozen
 
-from llamaswap.config import environment
+from llamaswap.config import environment, scalars
 from llamaswap.config.document import Place, Report
 from llamaswap.config.nodes import MAX_DEPTH, Alias, Items, Node, Scalar, Table
 
@@ -165,6 +165,31 @@ def parse(text: str, report: Report) -> Node | None:
         # The library lets what an escape or a tag decodes to slip through raw.
         report.fault((), f"YAML parse error: {exc}")
     return None
+
+
+def to_text(value: object) -> str:
+    """Write plain values as YAML that `parse` reads as the same, keys in their order."""
+    return yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100, indent=2
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what our dialect would not take for text, and repeats what it meets twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the library asks
+        """Never write anchors: a person reads this."""
+        return True
+
+
+def _represent_text(dumper: Any, text: str) -> yaml.ScalarNode:
+    is_other = text != "" and not isinstance(scalars.resolve(text), str)
+    style = "|" if "\n" in text else '"' if is_other else None
+    node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+    return node
+
+
+_Dumper.add_representer(str, _represent_text)
 
 
 def _encoding(raw: bytes) -> str:

@@ -7,6 +7,7 @@ counts: a new limit or alias keeps it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Literal, TypeAlias
 
 from attrs import frozen
 
@@ -28,6 +29,23 @@ class Plan:
 
     add: tuple[ModelId, ...] = ()
     """Only in the new one."""
+
+
+Step: TypeAlias = Literal["keep", "replace", "remove", "add"]
+"""What happens to one model; the words are those of `Plan`."""
+
+
+@frozen
+class Change:
+    """What a reload would do to one model, and why. Names parts, never their values."""
+
+    model: ModelId
+    step: Step
+    process: tuple[str, ...] = ()
+    """The parts of the process that differ: why it is replaced, and empty otherwise."""
+
+    at_once: tuple[str, ...] = ()
+    """What else differs; it changes at once and leaves the process alone."""
 
 
 def assign_ports(

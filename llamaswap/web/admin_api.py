@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import trio
 from attrs import asdict
 
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
 from llamaswap.errors import ConfigError, Fault, SwapError
 from llamaswap.web.asgi import JSON, Answer, Request
-from llamaswap.web.front import Front
+from llamaswap.web.front import Front, Reloading
+from llamaswap.web.proposals import read_proposal
 
 UNUSABLE = 422
 """The status of a reload whose files cannot be used: the request was fine, they are not."""
@@ -52,17 +54,43 @@ async def reload(front: Front, _request: Request, answer: Answer) -> None:
       NoSourceError: a program gave the configuration.
       SwapError: it is in force, but a process survived being killed.
     """
+    reloader = _reloader_of(front)
+    try:
+        steps = await reloader.reload()
+    except ConfigError as exc:
+        await _refuse(answer, exc)
+    else:
+        await answer.json(asdict(steps))
+
+
+async def plan(front: Front, request: Request, answer: Answer) -> None:
+    """Say what a reload to the models in the body would do to each; change nothing.
+
+    Raises:
+      NoSourceError: a program gave the configuration.
+      RequestError: the body is no proposal.
+    """
+    reloader = _reloader_of(front)
+    body = await request.body()
+    try:
+        config = await trio.to_thread.run_sync(read_proposal, body, abandon_on_cancel=True)
+    except ConfigError as exc:
+        await _refuse(answer, exc)
+    else:
+        await answer.json({"changes": [asdict(change) for change in reloader.foresee(config)]})
+
+
+def _reloader_of(front: Front) -> Reloading:
     if front.reloader is None:
         raise NoSourceError(
             "there are no files to read again: a program gave the configuration, "
             "and gives the next one"
         )
-    try:
-        steps = await front.reloader.reload()
-    except ConfigError as exc:
-        await answer.whole(UNUSABLE, JSON, json.dumps(_refusal(exc)).encode() + b"\n")
-    else:
-        await answer.json(asdict(steps))
+    return front.reloader
+
+
+async def _refuse(answer: Answer, error: ConfigError) -> None:
+    await answer.whole(UNUSABLE, JSON, json.dumps(_refusal(error)).encode() + b"\n")
 
 
 def _refusal(error: ConfigError) -> dict[str, object]:

@@ -17,7 +17,7 @@ from llamaswap.errors import Fault
 from llamaswap.inbox import RouterClient
 from llamaswap.observe.logs import LogBook
 from llamaswap.policy.naming import Names
-from llamaswap.policy.plan import Plan
+from llamaswap.policy.plan import Change, Plan
 from llamaswap.relay.client import Pool
 
 
@@ -42,6 +42,10 @@ class Reloading(Protocol):
 
     async def reload(self) -> Plan:
         """Read the configuration again, and return when it is in force."""
+        ...
+
+    def foresee(self, config: Config) -> tuple[Change, ...]:
+        """Say what putting ``config`` in force would do to each model."""
         ...
 
 

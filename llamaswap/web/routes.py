@@ -75,6 +75,7 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/api/version": {"GET": admin_api.version},
     "/api/config": {"GET": admin_api.show_config},
     "/api/reload": {"POST": admin_api.reload},
+    "/api/plan": {"POST": admin_api.plan},
     "/logs": {"GET": streams.show_logs},
     "/logs/stream": {"GET": streams.stream_logs},
     "/upstream": {"GET": upstream_api.list_upstreams, ANY: upstream_api.add_slash},

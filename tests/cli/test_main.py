@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llamaswap.__main__ import main
+from llamaswap.__main__ import COMMANDS, main
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
 from llamaswap.cli.flags import USAGE
 
@@ -29,7 +29,7 @@ def test_the_version_is_told_in_the_words_of_the_reference(
 HEAVY = """
 import sys
 sys.argv[1:] = ["--version"]
-from llamaswap.__main__ import main
+from llamaswap.__main__ import COMMANDS, main
 assert main() == 0
 print(*sorted({"trio", "yaml", "attrs", "h11", "hypercorn", "cattrs", "psutil"} & set(sys.modules)))
 """
@@ -50,6 +50,18 @@ def test_the_version_is_told_before_anything_heavy_is_imported() -> None:
 def test_help_is_told_on_stderr(capsys: pytest.CaptureFixture[str], flag: str) -> None:
     assert main([flag]) == 0
     assert capsys.readouterr() == ("", USAGE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_its_own_help_and_stands_in_the_usage(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([command, "-h"])
+
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: llama-swap {command} ")
+    assert f" llama-swap {command} " in USAGE
 
 
 def test_an_unknown_flag_is_told_with_the_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamaswap.config import sources
-from llamaswap.config.document import Report
-from llamaswap.config.nodes import Alias, Items, Scalar, Table
+from llamaswap.config.document import Plain, Report
+from llamaswap.config.nodes import Alias, Items, Scalar, Table, to_plain
 from llamaswap.config.sources import Source
 
 
@@ -261,3 +261,25 @@ def test_any_text_is_read_or_told_without_the_c_parser(text: str) -> None:
         root = sources.parse(text, report)
 
     assert root is None or not report.faults
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("0o17", "1e3", ".5", "on", "y", "1:30", "~", "", " a ", "# a", "<<", "a: b", "ö"),
+        *("2024-01-01", "2024-7-1", "a\nb\n", "a\n\n  b", "0x1F", "1_000", "x" * 300),
+        *(True, 1, 1.5, 1e30, None),
+    ],
+)
+def test_what_is_written_is_read_as_the_same(value: Plain) -> None:
+    text = sources.to_text({"a": [value, value], "b": value})
+    root = sources.parse(text, Report())
+    assert root is not None
+
+    assert to_plain(root, {}, Report()) == {"a": [value, value], "b": value}
+
+
+def test_values_that_stand_twice_are_written_twice() -> None:
+    value: Plain = {"x": [1]}
+
+    assert sources.to_text({"b": value, "a": value}) == "b:\n  x:\n  - 1\na:\n  x:\n  - 1\n"

@@ -10,8 +10,10 @@ from attrs import define, evolve
 from trio.testing import MockClock
 
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
+from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, Fault, SwapError
-from llamaswap.policy.plan import Plan
+from llamaswap.fleet import foresee
+from llamaswap.policy.plan import Change, Plan
 from tests.fakes import A, B
 from tests.web.front_house import open_house
 
@@ -36,6 +38,9 @@ class Reloads:
         if isinstance(self.outcome, SwapError):
             raise self.outcome
         return self.outcome
+
+    def foresee(self, config: Config) -> tuple[Change, ...]:
+        return foresee(Config(), config)
 
 
 async def test_the_program_says_which_it_is(autojump_clock: MockClock) -> None:
@@ -132,3 +137,47 @@ async def test_a_reload_is_not_asked_for_with_get(autojump_clock: MockClock) -> 
         call = await house.call("GET", "/api/reload")
 
     assert call.status == 405
+
+
+PROPOSAL = b'{"models": {"a": {"cmd": "x --key k3y --port ${PORT}"}}, "apiKeys": 1}'
+
+
+# In real time: the mock clock would not wait for the thread that reads the body.
+async def test_a_plan_names_what_would_happen_to_each_model() -> None:
+    async with open_house() as house:
+        house.front.reloader = Reloads(Plan())
+        call = await house.call("POST", "/api/plan", body=PROPOSAL)
+
+    assert (call.status, call.json) == (
+        200,
+        {"changes": [{"model": "a", "step": "add", "process": [], "at_once": []}]},
+    )
+
+
+async def test_a_plan_of_a_faulty_model_is_answered_with_the_faults() -> None:
+    async with open_house() as house:
+        house.front.reloader = Reloads(Plan())
+        body = b'{"models": {"a": {"cmd": "x ${PORT}", "ttl": -2}}}'
+        call = await house.call("POST", "/api/plan", body=body)
+
+    assert call.status == 422
+    assert [fault["path"] for fault in call.json["faults"]] == ["models.a.ttl"]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b"[" * 100_000])
+async def test_what_is_no_proposal_is_refused(body: bytes) -> None:
+    async with open_house() as house:
+        house.front.reloader = Reloads(Plan())
+        call = await house.call("POST", "/api/plan", body=body)
+
+    assert call.status == 400
+    assert "expected a JSON object with the key `models`" in call.json["error"]["message"]
+
+
+async def test_a_program_that_gave_the_configuration_plans_itself(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_house() as house:
+        call = await house.call("POST", "/api/plan", body=PROPOSAL)
+
+    assert (call.status, call.json["error"]["code"]) == (409, "no_configuration_source")

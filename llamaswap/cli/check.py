@@ -1,0 +1,82 @@
+"""``llama-swap check``: is the configuration right?
+
+Also the home of what its sister ``config`` shares: the flags that say which
+configuration is meant. Imports no more than it needs, so that it answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import define
+
+from llamaswap.cli.faults import fault_values, say_faults
+from llamaswap.config.load import attempt_config
+from llamaswap.errors import ConfigError, Fault
+
+
+@define
+class _Options(argparse.Namespace):
+    """What was asked for."""
+
+    config: Path | None = None
+    config_dir: Path | None = None
+    strict: bool = False
+    json: bool = False
+
+
+def check(arguments: Sequence[str]) -> int:
+    """Tell what is wrong with a configuration; return the exit status."""
+    options = _options_of(arguments)
+    attempt = attempt_config(options.config, config_dir=options.config_dir)
+    faults = attempt.outcome.faults if isinstance(attempt.outcome, ConfigError) else ()
+    warnings = attempt.warnings
+    if options.strict:
+        faults, warnings = (*faults, *warnings), ()
+    if options.json:
+        print(_document(faults, warnings))
+    else:
+        say_faults(faults, "")
+        say_faults(warnings, "warning")
+    return 1 if faults else 0
+
+
+def source_flags(prog: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser of the flags that say which configuration is meant."""
+    parser = argparse.ArgumentParser(prog=prog, description=description, allow_abbrev=False)
+    parser.add_argument("-config", "--config", type=Path, metavar="FILE")
+    parser.add_argument("-config-dir", "--config-dir", type=Path, metavar="DIR")
+    return parser
+
+
+def require_source(
+    parser: argparse.ArgumentParser, config: Path | None, config_dir: Path | None
+) -> None:
+    """Leave with the usage if neither a file nor a folder is given."""
+    if config is None and config_dir is None:
+        parser.error("give at least one of -config FILE and -config-dir DIR")
+
+
+def _options_of(arguments: Sequence[str]) -> _Options:
+    parser = source_flags("llama-swap check", "Tell what is wrong with a configuration.")
+    parser.add_argument(
+        *("-strict", "--strict"), action="store_true", help="warnings are faults, too"
+    )
+    parser.add_argument(
+        *("-json", "--json"), action="store_true", help="print faults and warnings for programs"
+    )
+    options = parser.parse_args(list(arguments), _Options())
+    require_source(parser, options.config, options.config_dir)
+    return options
+
+
+def _document(faults: Sequence[Fault], warnings: Sequence[Fault]) -> str:
+    document = {
+        "ok": not faults,
+        "faults": [fault_values(fault) for fault in faults],
+        "warnings": [fault_values(warning) for warning in warnings],
+    }
+    return json.dumps(document, indent=2)

@@ -1,0 +1,117 @@
+"""``llama-swap check``: exit statuses, and where what is told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from llamaswap.__main__ import main
+
+GOOD = "models:\n  a:\n    cmd: x ${PORT}\n"
+ODD = GOOD + "modls: {}\n"
+BAD = "models:\n  a:\n    cmd: x ${PORT}\n    ttl: [1]\nmodls: {}\n"
+
+
+def file_of(folder: Path, text: str) -> str:
+    path = folder / "config.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_right_configuration_is_fine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "-config", file_of(tmp_path, GOOD)]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_folder_alone_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = file_of(tmp_path, BAD)
+
+    assert main(["check", "--config-dir", str(tmp_path)]) == 1
+    assert file in capsys.readouterr().err
+
+
+def test_warnings_are_told_and_harmless(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = file_of(tmp_path, ODD)
+
+    assert main(["check", "-config", file]) == 0
+    assert capsys.readouterr() == (
+        "",
+        f"warning: {file}:4:1: modls: unknown key 'modls', did you mean 'models'?\n",
+    )
+
+
+def test_strictly_warnings_are_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = file_of(tmp_path, ODD)
+
+    assert main(["check", "-strict", "-config", file]) == 1
+    assert capsys.readouterr() == (
+        "",
+        f"{file}:4:1: modls: unknown key 'modls', did you mean 'models'?\n",
+    )
+
+
+def test_faults_are_told_beside_the_warnings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = file_of(tmp_path, BAD)
+
+    assert main(["check", "-config", file]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"{file}:4:5: models.a.ttl: expected a whole number, found a list",
+        f"warning: {file}:5:1: modls: unknown key 'modls', did you mean 'models'?",
+    ]
+
+
+def test_programs_get_json_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = file_of(tmp_path, BAD)
+
+    assert main(["check", "-json", "-config", file]) == 1
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert err == ""
+    assert told["ok"] is False
+    assert told["faults"] == [
+        {
+            "path": "models.a.ttl",
+            "message": "expected a whole number, found a list",
+            "file": file,
+            "line": 4,
+            "column": 5,
+        }
+    ]
+    assert [warning["path"] for warning in told["warnings"]] == ["modls"]
+
+
+def test_json_says_that_it_is_fine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--json", "--config", file_of(tmp_path, GOOD)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"ok": True, "faults": [], "warnings": []}
+
+
+@pytest.mark.parametrize("words", [[], ["-port", "1"], ["config.yaml"]])
+def test_wrong_usage_has_a_status_of_its_own(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["check", *words])
+
+    assert left.value.code == 2
+    assert "usage: llama-swap check" in capsys.readouterr().err
+
+
+HEAVY = """
+import sys
+from llamaswap.__main__ import main
+status = main(["check", "-config", sys.argv[1]])
+print(status, *sorted({"trio", "h11", "hypercorn", "psutil"} & set(sys.modules)))
+"""
+
+
+def test_nothing_of_the_server_is_imported_so_that_it_answers_at_once(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", HEAVY, file_of(tmp_path, GOOD)]
+    run = subprocess.run(argv, capture_output=True, text=True, check=True)
+
+    assert run.stdout == "0\n"

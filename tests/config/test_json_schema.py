@@ -1,0 +1,105 @@
+"""The JSON Schema: what it takes and refuses, and what it tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from llamaswap.config.conversions import to_json
+from llamaswap.config.document import Report
+from llamaswap.config.json_schema import json_schema
+from llamaswap.config.nodes import to_plain
+from llamaswap.config.sources import parse
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "config.yaml"
+SCHEMA = json_schema()
+
+
+def problems(text: str) -> list[str]:
+    """Return the paths of what the schema refuses in a document."""
+    root = parse(text, Report())
+    assert root is not None
+    document = to_json(to_plain(root, {}, Report()))
+    validator: Any = jsonschema.Draft202012Validator(SCHEMA)
+    return [error.json_path for error in validator.iter_errors(document)]
+
+
+def test_it_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_example_is_valid() -> None:
+    assert problems(EXAMPLE.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "models:",
+        "x-mine: [1]",
+        "models: {a: {cmd: 5, ttl: '${ttl}', unlisted: 'yes', macros: {m: 1}}}",
+        "models: {a: {filters: {strip_params: a, setParamsByID: {b: {c: [1]}}}}}",
+        "models: {a: {capabilities: {in: [text], out: [TEXT]}}}",
+        "logLevel: INFO",
+        "logTimeFormat: ''",
+        "performance: {every: 10s}",
+        "routing: {scheduler: {settings: {fifo: {maxWait: auto, linger: 1.5}}}}",
+        "profiles: {a: {pins: {b: null}}}",
+        "store: null",
+    ],
+)
+def test_what_the_loader_takes_is_valid(text: str) -> None:
+    assert problems(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("modls: {}", "$"),
+        ("models: {a: {comand: x}}", "$.models.a"),
+        ("models: {a: {ttl: soon}}", "$.models.a.ttl"),
+        ("models: {a: {cmd: [x]}}", "$.models.a.cmd"),
+        ("models: {a: {aliases: b}}", "$.models.a.aliases"),
+        ("models: {a: {capabilities: {in: [smell]}}}", "$.models.a.capabilities.in[0]"),
+        ("logLevel: loud", "$.logLevel"),
+        ("performance: {every: 10}", "$.performance.every"),
+        ("selectors: {s: {strategy: any}}", "$.selectors.s.strategy"),
+    ],
+)
+def test_mistakes_are_found_where_they_are(text: str, path: str) -> None:
+    assert problems(text) == [path]
+
+
+def key_of(section: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = SCHEMA["$defs"][section]["properties"][name]
+    return found
+
+
+def test_keys_have_their_descriptions_and_defaults() -> None:
+    assert key_of("ModelConfig", "checkEndpoint") == {
+        "$ref": "#/$defs/text",
+        "description": "Path that answers 200 when the model is ready; none: it is not asked.",
+        "default": "/health",
+    }
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "default"),
+    [
+        ("PerformanceConfig", "every", "5s"),
+        ("FifoConfig", "maxWait", "auto"),
+        ("FifoConfig", "queueTimeout", 0),
+        ("ActivityConfig", "session_id", ["X-Session-ID", "X-Litellm-Session-Id"]),
+        ("GroupSection", "swap", True),
+    ],
+)
+def test_defaults_are_written_as_in_the_file(section: str, name: str, default: object) -> None:
+    assert key_of(section, name)["default"] == default
+
+
+@pytest.mark.parametrize("name", ["aliases", "ttl", "filters", "metadata"])
+def test_absence_that_is_no_value_has_no_default(name: str) -> None:
+    assert "default" not in key_of("ModelConfig", name)

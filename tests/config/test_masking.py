@@ -1,0 +1,76 @@
+"""What is hidden, and what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from llamaswap.config.document import Plain
+from llamaswap.config.masking import masked, secrets_of
+from llamaswap.config.schema import Config, ModelConfig
+from llamaswap.config.sections import PeerConfig
+from llamaswap.policy.messages import ModelId
+
+
+def of_model(model: ModelConfig) -> set[str]:
+    return set(secrets_of(Config(models={ModelId("m"): model})))
+
+
+def test_keys_are_secrets() -> None:
+    peers = {"p": PeerConfig(api_key="theirs"), "q": PeerConfig()}
+
+    assert secrets_of(Config(api_keys=("ours",), peers=peers)) == {"ours", "theirs"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "secrets"),
+    [
+        ("HF_TOKEN=s", {"s"}),
+        ("OPENAI_API_KEY=s=t", {"s=t"}),
+        ("password=s", {"s"}),
+        ("MONKEY=s", set[str]()),
+        ("KEYBOARD=s", set[str]()),
+        ("TOKEN=", set[str]()),
+        ("X=TOKEN=s", set[str]()),
+    ],
+)
+def test_variables_that_are_called_like_secrets_are(entry: str, secrets: set[str]) -> None:
+    assert of_model(ModelConfig(env=(entry,))) == secrets
+
+
+@pytest.mark.parametrize(
+    ("command", "secrets"),
+    [
+        ("x --api-key s -m t", {"s"}),
+        ("x --api-key=s t", {"s"}),
+        ("x -hf-token s", {"s"}),
+        ("x --apikey s", {"s"}),
+        ("x --api-key-file s", set[str]()),
+        ("x --api-key", set[str]()),
+        ("x --monkey s", set[str]()),
+    ],
+)
+def test_arguments_behind_options_that_are_called_like_secrets_are(
+    command: str, secrets: set[str]
+) -> None:
+    assert of_model(ModelConfig(cmd=command)) == secrets
+    assert of_model(ModelConfig(cmd_stop=command)) == secrets
+
+
+def test_a_secret_is_hidden_at_any_depth() -> None:
+    values: dict[str, Plain] = {"a": ["sk-12345678", {"b": "Bearer sk-12345678"}], "n": 1}
+
+    assert masked(values, {"sk-12345678"}) == {"a": ["***", {"b": "Bearer ***"}], "n": 1}
+
+
+def test_a_short_secret_is_hidden_as_a_word_alone() -> None:
+    values: dict[str, Plain] = {"a": "local", "b": "http://localhost"}
+
+    assert masked(values, {"local"}) == {"a": "***", "b": "http://localhost"}
+
+
+def test_of_two_secrets_the_longer_is_hidden_first() -> None:
+    assert masked({"a": "12345678-9"}, {"12345678", "12345678-9"}) == {"a": "***"}
+
+
+def test_without_secrets_all_stays() -> None:
+    assert masked({"a": "b"}, ()) == {"a": "b"}
