@@ -43,9 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if flags.switch("version"):
         print(f"version: {VERSION} ({COMMIT}), built at {BUILT_AT}")
         return 0
+    _ignore_hangup()
     from llamaswap.cli.serve import serve  # noqa: PLC0415 - only when asked for
 
     return serve(flags)
+
+
+def _ignore_hangup() -> None:
+    """Let no SIGHUP end us before somebody listens to it: it asks for a reload."""
+    if sys.platform != "win32":
+        import signal  # noqa: PLC0415 - only when we serve
+
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ items and learns how many, so one slow reader harms itself alone.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -15,6 +15,11 @@ import trio
 from attrs import define, field, frozen
 
 T = TypeVar("T")
+
+
+def one_each(_item: object) -> int:
+    """Weigh items by their number."""
+    return 1
 
 
 @frozen
@@ -31,16 +36,21 @@ class Listener(Generic[T]):
     """One who listens; made by `Broadcast.listen`, or alone as a bounded buffer."""
 
     _room: int
+    _weigh: Callable[[T], int] = one_each
+    """How much room an item takes."""
+
     _items: deque[T] = field(factory=deque[T], init=False)
+    _held: int = field(default=0, init=False)
     _missed: int = field(default=0, init=False)
     _news: trio.Event = field(factory=trio.Event, init=False)
 
     def put(self, item: T) -> None:
-        """Take ``item`` in; drop the oldest when there is no room."""
-        if len(self._items) == self._room:
-            self._items.popleft()
-            self._missed += 1
+        """Take ``item`` in; drop the oldest while there is no room."""
         self._items.append(item)
+        self._held += self._weigh(item)
+        while self._held > self._room and len(self._items) > 1:
+            self._held -= self._weigh(self._items.popleft())
+            self._missed += 1
         self._news.set()
 
     async def receive(self) -> Heard[T]:
@@ -52,7 +62,7 @@ class Listener(Generic[T]):
         """Return all there is, which may be nothing."""
         heard = Heard(tuple(self._items), self._missed)
         self._items.clear()
-        self._missed = 0
+        self._held = self._missed = 0
         self._news = trio.Event()
         return heard
 
@@ -69,13 +79,16 @@ class Broadcast(Generic[T]):
             listener.put(item)
 
     @contextmanager
-    def listen(self, room: int) -> Generator[Listener[T], None, None]:
+    def listen(
+        self, room: int, weigh: Callable[[T], int] = one_each
+    ) -> Generator[Listener[T], None, None]:
         """Listen until the block is left.
 
         Args:
-          room: how many items may wait for a slow listener.
+          room: how much may wait for a slow listener.
+          weigh: how much of that an item takes; one item is always held.
         """
-        listener = Listener[T](room)
+        listener = Listener[T](room, weigh)
         self._listeners.add(listener)
         try:
             yield listener

@@ -46,6 +46,16 @@ async def test_a_slow_listener_loses_the_oldest_and_is_told() -> None:
         assert await quick.receive() == Heard((0, 1, 2, 3, 4), 0)
 
 
+def test_room_may_be_counted_in_bytes() -> None:
+    buffer = Listener[bytes](10, len)
+    for item in (b"1234", b"5678", b"90", b"abc"):
+        buffer.put(item)
+    assert buffer.receive_nowait() == Heard((b"5678", b"90", b"abc"), 1)
+
+    buffer.put(b"more than there is room for")
+    assert buffer.receive_nowait() == Heard((b"more than there is room for",), 0)
+
+
 async def test_who_has_left_the_block_is_told_nothing() -> None:
     news = Broadcast[int]()
     with news.listen(2) as listener:

@@ -26,9 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--temp", type=float, default=0.8, help="sampling temperature")
     options = parser.parse_args(arguments)
 
-    done = threading.Event()
+    # The signals' own effect ends us at once. Python's handlers would wait for the
+    # library, whose end takes for ever when it loads or generates.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: done.set())
+        signal.signal(number, signal.SIG_DFL)
     try:
         import xllamacpp  # noqa: PLC0415 - an extra; its absence gets a sentence
     except ImportError:
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         params.model_alias = {options.alias}
     server = xllamacpp.Server(params)
     print(f"listening on {server.listening_address}", flush=True)
-    done.wait()
+    threading.Event().wait()
     return 0
 
 

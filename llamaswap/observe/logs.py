@@ -21,8 +21,8 @@ from llamaswap.broadcast import Broadcast, Listener
 RING_BYTES = 102_400
 """Bytes of history per source, as in the reference: some thousand lines."""
 
-FEED_ROOM = 1024
-"""Writes that may wait for one slow reader: a burst, not a backlog."""
+FEED_BYTES = 1024 * 1024
+"""Bytes that may wait for one slow reader: a burst, not a backlog."""
 
 PROXY = "proxy"
 UPSTREAM = "upstream"
@@ -56,7 +56,7 @@ class Log:
     @contextmanager
     def follow(self) -> Generator[tuple[bytes, Listener[bytes]], None, None]:
         """Yield the history and a feed that goes on exactly where it ends."""
-        with self._feed.listen(FEED_ROOM) as feed:
+        with self._feed.listen(FEED_BYTES, len) as feed:
             yield self.history, feed
 
 

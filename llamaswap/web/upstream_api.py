@@ -6,9 +6,11 @@ follows is passed on as it was written. Bodies stream through unread.
 
 from __future__ import annotations
 
-from urllib.parse import quote
+import re
+from urllib.parse import quote, unquote
 
-from llamaswap.errors import UnknownModelError
+from llamaswap.errors import RequestError, UnknownModelError
+from llamaswap.policy.messages import ModelId, ModelState
 from llamaswap.web.admission import known_models
 from llamaswap.web.asgi import Answer, Request
 from llamaswap.web.front import Front
@@ -19,6 +21,17 @@ PREFIX = "/upstream/"
 HELD_BODY = 1024 * 1024
 """Bytes of a declared body up to which it is read first: such a request can be
 repeated when a kept connection turns out dead, and leaves in one write."""
+
+
+STATIC_FILE = re.compile(r".*\.(js|json|css|png|gif|jpg|jpeg|ico|txt)$")
+"""Paths that load no model: the default of ``upstream.ignorePaths``."""
+
+
+class NotLoadedError(RequestError):
+    """The request may only be served by a model that is ready, and it is not."""
+
+    status_hint = 409
+    code = "conflict"
 
 
 async def list_upstreams(_front: Front, _request: Request, answer: Answer) -> None:
@@ -42,8 +55,22 @@ async def pass_upstream(front: Front, request: Request, answer: Answer) -> None:
         status = 301 if request.method in {"GET", "HEAD"} else 308
         await answer.redirect(status, request.with_query(f"{PREFIX}{quote(model)}/".encode()))
         return
+    await _refuse_to_load(front, model, unquote(rest))
     body = await request.body() if _is_held(request) else request.pieces()
     await pass_on(front, request, answer, model, rest.encode("latin1"), body)
+
+
+async def _refuse_to_load(front: Front, model: ModelId, path: str) -> None:
+    """Let no picture of an old browser tab load a model, and evict the one in use.
+
+    Raises:
+      NotLoadedError: it is not ready.
+    """
+    if not STATIC_FILE.search(path):
+        return
+    states = {view.model: view.state for view in await front.router.view()}
+    if states.get(model) is not ModelState.READY:
+        raise NotLoadedError(f"model {model} is not loaded; path matches upstream.ignorePaths")
 
 
 def _is_held(request: Request) -> bool:

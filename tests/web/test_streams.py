@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from llamaswap.observe.logs import FEED_ROOM
+from llamaswap.observe.logs import FEED_BYTES
 from tests.web.asgi_calls import Call, Connection
 from tests.web.front_house import House, open_house
 
@@ -119,12 +119,13 @@ async def test_what_is_said_comes_at_once(autojump_clock: MockClock) -> None:
 
 async def test_a_slow_reader_hears_what_it_has_missed(autojump_clock: MockClock) -> None:
     async with open_house() as house, following(house, "/logs/stream") as call:
-        for number in range(FEED_ROOM + 2):
-            house.front.book.say(str(number))
+        for number in range(FEED_BYTES // 1024 + 2):
+            house.front.book.say(f"{number:01023d}")
         await wait_all_tasks_blocked()
 
         assert call.pieces[0] == "— 2 writes missed —\n".encode()
-        assert call.pieces[1].startswith(b"2\n3\n")
+        assert call.pieces[1].split()[0] == b"2".zfill(1023)
+        assert len(call.pieces[1]) == FEED_BYTES
 
 
 @pytest.mark.parametrize("ours", [True, False], ids=["ours", "foreign"])

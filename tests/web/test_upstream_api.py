@@ -130,3 +130,16 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_gone(
 
     assert call.messages == []
     assert caplog.messages[0].startswith('Request 192.0.2.1 "POST /upstream/a/x HTTP/1.1" 499 ')
+
+
+@pytest.mark.parametrize("path", ["favicon.ico", "static/x.js", "a%2Fb.css"])
+async def test_a_picture_or_script_loads_no_model(path: str, autojump_clock: MockClock) -> None:
+    async with open_house() as house:
+        cold = await house.call("GET", f"/upstream/a/{path}")
+        await house.call("GET", "/upstream/a/")
+        warm = await house.call("GET", f"/upstream/a/{path}")
+
+    assert (cold.status, warm.status) == (409, 200)
+    error = cold.json["error"]
+    assert error["message"] == "model a is not loaded; path matches upstream.ignorePaths"
+    assert error["code"] == "conflict"
