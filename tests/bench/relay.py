@@ -124,7 +124,10 @@ def ask(program: Program, model: str) -> tuple[float, float]:
         heard_at = time.monotonic()
         while not answer.endswith(b"}"):
             answer += connection.recv(65536)
-    ready_at: float = json.loads(answer.partition(b"\r\n\r\n")[2])["ready_at"]
+    document = json.loads(answer.partition(b"\r\n\r\n")[2])
+    if "ready_at" not in document:
+        sys.exit(f"{program.name} did not answer for {model}: {answer.decode(errors='replace')}")
+    ready_at: float = document["ready_at"]
     return ready_at, heard_at
 
 
