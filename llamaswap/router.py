@@ -30,6 +30,7 @@ from llamaswap.policy.messages import (
     LeaseReturned,
     ModelId,
     Ready,
+    Reconfigure,
     Refuse,
     Settled,
     Shutdown,
@@ -47,6 +48,10 @@ from llamaswap.upstream.process import HealthCheck, UpstreamSpec, WaitGone, run_
 logger: logging.Logger = logging.getLogger(__name__)
 
 OnOutput = Callable[[ModelId, bytes], object]
+OnChange = Callable[[], object]
+
+_CHANGING = (Ready, Gone, Stuck, Reconfigure, Start, Stop)
+"""The events and commands after which the states of models are not what they were."""
 
 
 class RunUpstream(Protocol):
@@ -103,6 +108,7 @@ class Router:
     _nursery: trio.Nursery
     _inbox: trio.MemoryReceiveChannel[Envelope]
     _outbox: trio.MemorySendChannel[Envelope]
+    _on_change: OnChange
     _asks: dict[int, Envelope] = field(factory=dict[int, Envelope], init=False)
     """Those that wait for an answer."""
 
@@ -115,8 +121,11 @@ class Router:
             for envelope in batch:
                 self._book(envelope)
             events = [envelope.event for envelope in batch]
-            for command in self._scheduler.handle(events, trio.current_time()):
+            commands = self._scheduler.handle(events, trio.current_time())
+            for command in commands:
                 self._carry_out(command)
+            if any(isinstance(word, _CHANGING) for word in (*events, *commands)):
+                self._on_change()
 
     def note(self, event: Event) -> None:
         """Write ``event``, which wants no answer, to our own inbox."""
@@ -267,6 +276,7 @@ async def run_router(
     pool: Pool,
     on_output: OnOutput,
     run: RunUpstream = run_upstream,
+    on_change: OnChange = lambda: None,
     *,
     task_status: trio.TaskStatus[RouterClient] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -277,12 +287,14 @@ async def run_router(
       pool: connections for the health checks.
       on_output: told what each process prints, raw.
       run: how a process is run.
+      on_change: told once after each batch in which a state or the fleet has changed;
+        `RouterClient.view` says what it is now.
     """
     # Unbounded, because a lease must be able to go back without waiting; there
     # are at most two envelopes per open request and three per process.
     outbox, inbox = trio.open_memory_channel[Envelope](inf)
     async with trio.open_nursery() as nursery:
-        router = Router(Scheduler(fleet), pool, on_output, run, nursery, inbox, outbox)
+        router = Router(Scheduler(fleet), pool, on_output, run, nursery, inbox, outbox, on_change)
 
         async def tell_leaving() -> None:
             await leaving.wait()

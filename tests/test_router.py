@@ -218,6 +218,31 @@ async def test_a_process_that_cannot_be_killed_is_reported_and_holds_up_nobody_e
     assert "a: survived SIGKILL; its place stays occupied" in caplog.messages
 
 
+async def test_every_change_of_a_state_is_told_and_nothing_else(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams(stuck={"a"})
+    told: list[float] = []
+
+    def tell() -> None:
+        told.append(trio.current_time())
+
+    async with open_layer(
+        run_router, fleet(A), Pool(), drop_output, fake.run, tell, grace=60
+    ) as router:
+        await trio.sleep(10)
+        await use(router, A, seconds=10)
+        await router.view()
+        await use(router, A)
+        await trio.sleep(10)
+        with pytest.raises(SwapError, match="survived SIGKILL"):
+            await router.unload()
+        await trio.sleep(10)
+        await router.reconfigure(fleet(A, B))()
+
+    assert told == [10, 11, 31, 31.5, 32.5, 41.5]
+
+
 async def test_the_view_shows_states_and_counts(autojump_clock: MockClock) -> None:
     async with (
         opened(fleet(A, B), FakeUpstreams()) as router,
