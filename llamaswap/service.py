@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from typing import Protocol, TypeVar, TypeVarTuple
 
 import trio
 from attrs import define
 
+from llamaswap.broadcast import Broadcast
 from llamaswap.config.schema import Config
 from llamaswap.errors import UnknownModelError
 from llamaswap.fleet import fleet_of, refuse_unusable
@@ -23,6 +25,7 @@ from llamaswap.policy.plan import Plan
 from llamaswap.relay.client import Pool
 from llamaswap.reload import Loader, Reloader, run_reloads
 from llamaswap.router import run_router
+from llamaswap.upstream.process import run_upstream
 from llamaswap.web.app import App
 from llamaswap.web.front import Front, Snapshot
 from llamaswap.web.server import open_listeners, serve, urls_of
@@ -206,14 +209,18 @@ async def open_house(
     """
     refuse_unusable(config)
     book = LogBook()
+    changes = Broadcast[None]()
+    tell = partial(changes.tell, None)
     stop_limit = max(map(config.stop_within, config.models), default=0.0) + STOP_MARGIN
     addresses = (listen,) if isinstance(listen, str) else tuple(listen or ())
     async with (
         open_layer(run_log_keeping, book.say, grace=2),
         aclosing(Pool()) as pool,
-        open_layer(run_router, fleet_of(config), pool, book.hear, grace=stop_limit) as router,
+        open_layer(
+            run_router, fleet_of(config), pool, book.hear, run_upstream, tell, grace=stop_limit
+        ) as router,
     ):
-        front = Front(Snapshot.of(config), router, pool, book)
+        front = Front(Snapshot.of(config), router, pool, book, changes=changes)
         app = App(front)
         async with (
             open_layer(run_reloads, front, drain, load, grace=1) as reloads,

@@ -12,6 +12,7 @@ from typing import Protocol
 import trio
 from attrs import define, field, frozen
 
+from llamaswap.broadcast import Broadcast
 from llamaswap.config.schema import Config
 from llamaswap.errors import Fault
 from llamaswap.inbox import RouterClient
@@ -65,3 +66,6 @@ class Front:
 
     faults: tuple[Fault, ...] | None = None
     """Why the configuration that was tried last is not in force; ``None``: it is."""
+
+    changes: Broadcast[None] = field(factory=Broadcast[None])
+    """Told when the state of a model or the configuration has changed: time to look."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeAlias
 
-from llamaswap.web import admin_api, models_api, streams, ui, upstream_api
+from llamaswap.web import admin_api, events, models_api, streams, ui, upstream_api
 from llamaswap.web.asgi import Answer, Request
 from llamaswap.web.front import Front
 from llamaswap.web.inference import infer
@@ -76,6 +76,7 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/api/config": {"GET": admin_api.show_config},
     "/api/reload": {"POST": admin_api.reload},
     "/api/plan": {"POST": admin_api.plan},
+    "/api/events": {"GET": events.stream_events},
     "/logs": {"GET": streams.show_logs},
     "/logs/stream": {"GET": streams.stream_logs},
     "/upstream": {"GET": upstream_api.list_upstreams, ANY: upstream_api.add_slash},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import trio
 
-from llamaswap.broadcast import Listener
+from llamaswap.broadcast import Heard, Listener
 from llamaswap.errors import RequestError
 from llamaswap.observe.logs import COMBINED, Log
 from llamaswap.web.asgi import TEXT, Answer, Request
@@ -46,7 +46,7 @@ async def _follow(log: Log, leaving: trio.Event, request: Request, answer: Answe
         if history and request.parameter("no-history") is None:
             await answer.piece(history)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_cancel_when, leaving, nursery.cancel_scope)
+            nursery.start_soon(cancel_when, leaving, nursery.cancel_scope)
             await _pass_on(feed, answer)
 
 
@@ -54,11 +54,17 @@ async def _pass_on(feed: Listener[bytes], answer: Answer) -> None:
     while True:
         heard = await feed.receive()
         if heard.missed:
-            await answer.piece(f"— {heard.missed} writes missed —\n".encode())
+            await answer.piece(missed(heard).encode())
         await answer.piece(b"".join(heard.items))
 
 
-async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
+def missed(heard: Heard[bytes]) -> str:
+    """Say in the log itself how much of it a slow reader has missed."""
+    return f"— {heard.missed} writes missed —\n"
+
+
+async def cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
+    """Cancel ``scope`` when ``event`` is set."""
     await event.wait()
     scope.cancel()
 

@@ -148,6 +148,16 @@ async def call(
     return made
 
 
+def events_in(body: bytes) -> list[tuple[str, Any]]:
+    """Return type and data of each event in a stream of ``/api/events``; comments are left out."""
+    found: list[tuple[str, Any]] = []
+    for event in body.decode().split("\n\n"):
+        if event and not event.startswith(":"):
+            envelope = json.loads(event.removeprefix("event:message\ndata:"))
+            found.append((envelope["type"], json.loads(envelope["data"])))
+    return found
+
+
 def asking(model: str, **more: object) -> bytes:
     """Return the JSON body of a request for ``model``."""
     return json.dumps({"model": model, **more}).encode()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, cast
 
 import trio
 from attrs import define, field, frozen
 
+from llamaswap.broadcast import Broadcast
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.observe.logs import LogBook
 from llamaswap.policy.messages import ModelId, Target
@@ -130,10 +132,6 @@ class House:
         return sum(view.serving + view.waiting for view in await self.front.router.view())
 
 
-def _drop_output(_model: ModelId, _data: bytes) -> None:
-    """Let the fakes say what they like."""
-
-
 @asynccontextmanager
 async def open_house(
     models: Mapping[str, ModelConfig] | tuple[str, ...] = ("a",),
@@ -152,7 +150,10 @@ async def open_house(
     config = Config(models={ModelId(model): entry for model, entry in entries.items()})
     pool = ScriptedPool(script=Script() if script is None else script, unreachable=unreachable)
     rules = fleet(*config.models, limit=limit)
+    book, changes = LogBook(), Broadcast[None]()
     with trio.fail_after(3600):
-        async with open_layer(run_router, rules, pool, _drop_output, fake.run, grace=60) as router:
-            front = Front(Snapshot.of(config), router, pool, LogBook())
+        async with open_layer(
+            run_router, rules, pool, book.hear, fake.run, partial(changes.tell, None), grace=60
+        ) as router:
+            front = Front(Snapshot.of(config), router, pool, book, changes=changes)
             yield House(App(front), front, pool, fake)
