@@ -244,7 +244,8 @@ async def test_a_reload_keeps_what_is_equal_and_replaces_what_has_changed(
     async with opened(old, fake) as router:
         await use(router, A)
         await use(router, B)
-        await router.reconfigure(new)()
+        _, settled = router.reconfigure(new)
+        await settled()
         await use(router, A)
         await use(router, B)
         assert fake.told() == [
@@ -260,7 +261,8 @@ async def test_a_reload_keeps_what_is_equal_and_replaces_what_has_changed(
 
 async def test_a_removed_model_is_unknown_from_then_on(autojump_clock: MockClock) -> None:
     async with opened(fleet(A, B), FakeUpstreams()) as router:
-        await router.reconfigure(fleet(A))()
+        _, settled = router.reconfigure(fleet(A))
+        await settled()
         with pytest.raises(UnknownModelError, match="'b' is not configured any more"):
             await use(router, B)
 
