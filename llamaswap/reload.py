@@ -220,7 +220,11 @@ class _Reloads:
             self._front.faults = exc.faults
             logger.warning("reload: the old configuration stays, because of: %s", exc)
             return exc
-        return self._adopt(new)
+        try:
+            return self._adopt(new)
+        except SwapError as exc:
+            # The router has ended, and with it whatever could be reloaded.
+            return exc
 
     async def outcome_of(self, drain: _Drain) -> Plan | SwapError:
         """Wait until what ``drain`` has given up is gone."""

@@ -43,14 +43,17 @@ TOGETHER = Config(
 )
 
 
+def ignore(*_: object) -> None:
+    """Take what a process prints."""
+
+
 @asynccontextmanager
 async def opened(
     config: Config, fake: FakeUpstreams
 ) -> AsyncGenerator[tuple[Front, Reloader], None]:
     """Open a router of fakes, what reloads it, and what preloads its models."""
-    async with open_layer(
-        run_router, fleet_of(config), Pool(), lambda *_: None, fake.run, grace=60
-    ) as router:
+    rules = fleet_of(config)
+    async with open_layer(run_router, rules, Pool(), ignore, fake.run, grace=60) as router:
         front = Front(Snapshot.of(config), router, Pool(), LogBook())
         preloads = Preloads(front)
         async with (
