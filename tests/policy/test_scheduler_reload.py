@@ -112,4 +112,9 @@ class TheSameAgain(AnyTraffic):
 
 
 TestTheSameAgain = TheSameAgain.TestCase
-TestTheSameAgain.settings = settings(stateful_step_count=50, phases=set(Phase) - {Phase.explain})
+# Often enough that the short profile, too, meets models that run.
+TestTheSameAgain.settings = settings(
+    max_examples=4 * settings().max_examples,
+    stateful_step_count=50,
+    phases=set(Phase) - {Phase.explain},
+)
