@@ -103,26 +103,29 @@ class RouterClient:
         assert isinstance(answer, tuple)
         return answer
 
-    def reconfigure(self, fleet: Fleet) -> Callable[[], Awaitable[object]]:
+    def reconfigure(self, fleet: Fleet) -> tuple[Ticket, Callable[[], Awaitable[object]]]:
         """Put ``fleet`` in force for everything that is asked from now on.
 
         Does not wait, so that nothing can come between this and what the
         caller changes beside it.
 
         Returns:
-          A function that waits until replaced and removed models are gone.
+          The number for `end_drain`, and a function that waits until replaced and
+          removed models are gone.
         """
         ticket = Ticket(next(self._numbers))
-        return partial(_receive, self._send(Reconfigure(ticket, fleet), ticket))
+        return ticket, partial(_receive, self._send(Reconfigure(ticket, fleet), ticket))
 
-    async def end_drain(self) -> None:
-        """Stop what a new configuration gave up and that still serves; wait until it is gone.
+    async def end_drain(self, reload: Ticket) -> None:
+        """Stop what a reload, or one before it, gave up and that still serves.
+
+        Returns when it is gone.
 
         Raises:
           SwapError: one of them survived being killed.
         """
         ticket = Ticket(next(self._numbers))
-        await self._ask(DrainEnded(ticket), ticket)
+        await self._ask(DrainEnded(ticket, reload), ticket)
 
     async def _ask(self, event: Event, number: int) -> Answer:
         return await _receive(self._send(event, number))

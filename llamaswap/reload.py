@@ -1,27 +1,30 @@
-"""Reloads: one task carries them out, one after the other.
+"""Reloads: one task puts them in force, one after the other.
 
 Whoever wants one (a signal, the watcher, the web, an embedding program) holds a
 `Reloader`. Wishes for what stands in the files now are one wish until somebody
-begins to read: so those that come during a reload lead to exactly one more. A
-fault changes nothing but `Front.faults`, where it stays until it is mended.
+begins to read: so those that come during the reading lead to exactly one more. A
+new configuration does not wait until what an earlier one has replaced is gone.
+A fault changes nothing but `Front.faults`, where it stays until it is mended.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import TypeAlias
 
 import trio
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 
 from llamaswap.config.load import Attempt
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
 from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable
+from llamaswap.policy.messages import ModelId, Ticket
 from llamaswap.policy.plan import Change, Plan, plan
+from llamaswap.preloads import Preloads
 from llamaswap.web.front import Front, Snapshot
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -40,12 +43,16 @@ class _Wish:
     """``None``: what stands in the files by then."""
 
     has_begun: bool = field(default=False, init=False)
+    is_tried: trio.Event = field(factory=trio.Event, init=False)
+    """Set when the configuration is in force, or cannot be."""
+
     _is_over: trio.Event = field(factory=trio.Event, init=False)
     _outcome: Plan | SwapError = field(init=False)
 
     def settle(self, outcome: Plan | SwapError) -> None:
         """Tell all who wait how it went."""
         self._outcome = outcome
+        self.is_tried.set()
         self._is_over.set()
 
     async def outcome(self) -> Plan:
@@ -54,6 +61,18 @@ class _Wish:
         if isinstance(self._outcome, SwapError):
             raise self._outcome
         return self._outcome
+
+
+@frozen(eq=False)
+class _Drain:
+    """What a reload has given up: it may still serve."""
+
+    ticket: Ticket
+    steps: Plan
+    before: Config
+    """What was in force until then."""
+
+    settled: Callable[[], Awaitable[object]]
 
 
 @define(eq=False)
@@ -65,6 +84,9 @@ class Reloader:
 
     tried: str
     """Digest of the files that were last loaded, or could not be; see `Config.digest`."""
+
+    drains: list[_Drain] = field(factory=list[_Drain], init=False)
+    """Those that are not over, oldest first."""
 
     _next: _Wish | None = field(default=None, init=False)
     """The wish for what stands in the files, until it has begun."""
@@ -79,9 +101,17 @@ class Reloader:
           SwapError: it is in force, but a process survived being killed; or the
             router has ended.
         """
-        if self._next is None or self._next.has_begun:
-            self._next = self._send(_Wish())
-        return await self._next.outcome()
+        return await self._wish().outcome()
+
+    async def attempt(self) -> None:
+        """Read the configuration again; return when it is in force, or cannot be.
+
+        What it replaces may still serve then. The log says how all of it went.
+
+        Raises:
+          SwapError: the router has ended.
+        """
+        await self._wish().is_tried.wait()
 
     async def put(self, config: Config) -> Plan:
         """Put ``config`` in force; for the rest see `reload`."""
@@ -90,6 +120,15 @@ class Reloader:
     def foresee(self, config: Config) -> tuple[Change, ...]:
         """Say what putting ``config`` in force now would do to each model; changes nothing."""
         return foresee(self._front.snapshot.config, config)
+
+    def in_use(self) -> tuple[Config, ...]:
+        """Return the configuration in force, and those of which processes may still run."""
+        return (self._front.snapshot.config, *(drain.before for drain in self.drains))
+
+    def _wish(self) -> _Wish:
+        if self._next is None or self._next.has_begun:
+            self._next = self._send(_Wish())
+        return self._next
 
     def _send(self, wish: _Wish) -> _Wish:
         try:
@@ -104,6 +143,7 @@ async def run_reloads(
     front: Front,
     drain: float,
     load: Loader | None = None,
+    preloads: Preloads | None = None,
     *,
     task_status: trio.TaskStatus[Reloader] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -114,27 +154,18 @@ async def run_reloads(
       front: its snapshot is swapped, and its ``faults`` are kept.
       drain: seconds that replaced and removed models may go on serving.
       load: reads the configuration; ``None``: whoever opened the house gives it.
+      preloads: told what has changed; ``None``: nothing is preloaded.
     """
     # No sender may wait: a signal's cannot. One wish for the files waits at most,
     # and one for each task of an embedding program that waits for its end.
     send, wishes = trio.open_memory_channel[_Wish](math.inf)
     reloader = Reloader(send, front, front.snapshot.config.digest)
-    work = _Reloads(front, drain, load, reloader)
+    work = _Reloads(front, drain, load, preloads, reloader)
     if load is not None:
         front.reloader = reloader
 
-    async def carry_out() -> None:
-        async for wish in wishes:
-            wish.has_begun = True
-            outcome: Plan | SwapError = SwapError(_ENDED)
-            try:
-                outcome = await work.outcome_of(wish.config)
-            finally:
-                # However this ends: nobody waits for a reload that was cut off.
-                wish.settle(outcome)
-
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(carry_out)
+        nursery.start_soon(_carry_out, work, wishes, nursery)
         task_status.started(reloader)
         await leaving.wait()
         nursery.cancel_scope.cancel()
@@ -144,6 +175,32 @@ async def run_reloads(
     wishes.close()
 
 
+async def _carry_out(
+    work: _Reloads, wishes: trio.MemoryReceiveChannel[_Wish], nursery: trio.Nursery
+) -> None:
+    """Put in force what is wished for; a task of its own waits for what that replaces."""
+    async for wish in wishes:
+        wish.has_begun = True
+        # However this ends: nobody waits for a reload that was cut off.
+        tried: _Drain | SwapError = SwapError(_ENDED)
+        try:
+            tried = await work.put_in_force(wish.config)
+        finally:
+            if isinstance(tried, SwapError):
+                wish.settle(tried)
+        if isinstance(tried, _Drain):
+            wish.is_tried.set()
+            nursery.start_soon(_wait_for, work, wish, tried)
+
+
+async def _wait_for(work: _Reloads, wish: _Wish, drain: _Drain) -> None:
+    outcome: Plan | SwapError = SwapError(_ENDED)
+    try:
+        outcome = await work.outcome_of(drain)
+    finally:
+        wish.settle(outcome)
+
+
 @define(eq=False)
 class _Reloads:
     """What it takes to carry out a reload."""
@@ -151,10 +208,11 @@ class _Reloads:
     _front: Front
     _drain: float
     _load: Loader | None
+    _preloads: Preloads | None
     _reloader: Reloader
 
-    async def outcome_of(self, config: Config | None) -> Plan | SwapError:
-        """Put ``config``, or what stands in the files, in force."""
+    async def put_in_force(self, config: Config | None) -> _Drain | SwapError:
+        """Put ``config``, or what stands in the files, in force; it cannot be: say why."""
         try:
             new = await self._read() if config is None else config
             refuse_unusable(new)
@@ -163,11 +221,22 @@ class _Reloads:
             logger.warning("reload: the old configuration stays, because of: %s", exc)
             return exc
         try:
-            return await self._put_in_force(new)
+            return self._adopt(new)
+        except SwapError as exc:
+            # The router has ended, and with it whatever could be reloaded.
+            return exc
+
+    async def outcome_of(self, drain: _Drain) -> Plan | SwapError:
+        """Wait until what ``drain`` has given up is gone."""
+        outcome: Plan | SwapError = drain.steps
+        try:
+            await self._see_off(drain)
         except SwapError as exc:
             # What cannot be killed is the asker's to hear, and the log's.
             logger.warning("reload: the new configuration is in force, but: %s", exc)
-            return exc
+            outcome = exc
+        self._reloader.drains.remove(drain)
+        return outcome
 
     async def _read(self) -> Config:
         assert self._load is not None, "only who gave a loader is given its reloader"
@@ -177,26 +246,47 @@ class _Reloads:
         warn_of(config)
         return config
 
-    async def _put_in_force(self, config: Config) -> Plan:
-        front = self._front
-        config = keep_ports(front.snapshot.config, config)
+    def _adopt(self, config: Config) -> _Drain:
+        front, before = self._front, self._front.snapshot.config
+        config = keep_ports(_as_it_may_run(before, self._reloader.drains), config)
         new = fleet_of(config)
-        steps = plan(fleet_of(front.snapshot.config).models, new.models)
+        steps = plan(fleet_of(before).models, new.models)
         logger.info(
             "reload: %d kept, %d replaced, %d removed, %d added",
             *(len(models) for models in (steps.keep, steps.replace, steps.remove, steps.add)),
         )
         # Nothing may come between these lines: a request sees the names of the
         # configuration that the router will serve it by.
-        settled = front.router.reconfigure(new)
+        ticket, settled = front.router.reconfigure(new)
         front.snapshot = Snapshot.of(config)
         front.faults = None
+        if self._preloads is not None:
+            self._preloads.follow(before, steps)
+        drain = _Drain(ticket, steps, before, settled)
+        self._reloader.drains.append(drain)
+        return drain
+
+    async def _see_off(self, drain: _Drain) -> None:
         with trio.move_on_after(self._drain):
-            await settled()
-            return steps
+            await drain.settled()
+            return
         logger.warning("reload: cutting what is still served after %g s", self._drain)
-        await front.router.end_drain()
-        return steps
+        await self._front.router.end_drain(drain.ticket)
+
+
+def _as_it_may_run(config: Config, drains: Iterable[_Drain]) -> Config:
+    """Return ``config``, and beside it what earlier ones have given up, for its ports.
+
+    What was removed stands under its name, so that it can come back as it runs;
+    what has moved to another port, under a name that nobody has.
+    """
+    models = dict(config.models)
+    for drain in drains:
+        for model in (*drain.steps.replace, *drain.steps.remove):
+            entry = drain.before.models[model]
+            if models.setdefault(model, entry).port != entry.port:
+                models[ModelId(f"{model}\0{entry.port}")] = entry
+    return evolve(config, models=models)
 
 
 def warn_of(config: Config) -> None:

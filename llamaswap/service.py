@@ -7,7 +7,7 @@ then the log is let go.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Protocol, TypeVar, TypeVarTuple
@@ -22,6 +22,7 @@ from llamaswap.fleet import fleet_of, refuse_unusable
 from llamaswap.observe.logs import LogBook, run_log_keeping
 from llamaswap.policy.messages import ModelId, ModelView, Target
 from llamaswap.policy.plan import Plan
+from llamaswap.preloads import Preloads, run_preloads
 from llamaswap.relay.client import Pool
 from llamaswap.reload import Loader, Reloader, run_reloads
 from llamaswap.router import run_router
@@ -52,7 +53,7 @@ class Service(Protocol[*Args, T_co]):
 
 @asynccontextmanager
 async def open_layer(
-    service: Service[*Args, T], *args: *Args, grace: float
+    service: Service[*Args, T], *args: *Args, grace: float | Callable[[], float]
 ) -> AsyncGenerator[T, None]:
     """Run ``service`` beneath the body, and end it only after the body has left.
 
@@ -60,7 +61,7 @@ async def open_layer(
       service: started at once with an event that is set when the body has
         left, and ``args``; the body begins when it reports ready.
       grace: seconds the service may then take to finish by itself. After
-        that it is cancelled.
+        that it is cancelled. A function is asked when the body has left.
 
     Yields:
       What the service passed to ``task_status.started()``.
@@ -90,7 +91,8 @@ async def open_layer(
                 failure = exc
             finally:
                 leaving.set()
-                scope.deadline = trio.current_time() + grace
+                seconds = grace() if callable(grace) else grace
+                scope.deadline = trio.current_time() + seconds
     except ExceptionGroup as group:
         if failure is None:
             raise
@@ -211,7 +213,11 @@ async def open_house(
     book = LogBook()
     changes = Broadcast[None]()
     tell = partial(changes.tell, None)
-    stop_limit = max(map(config.stop_within, config.models), default=0.0) + STOP_MARGIN
+    reloads: Reloader | None = None
+
+    def stop_limit() -> float:
+        return longest_stop((config,) if reloads is None else reloads.in_use()) + STOP_MARGIN
+
     addresses = (listen,) if isinstance(listen, str) else tuple(listen or ())
     async with (
         open_layer(run_log_keeping, book.say, grace=2),
@@ -221,12 +227,19 @@ async def open_house(
         ) as router,
     ):
         front = Front(Snapshot.of(config), router, pool, book, changes=changes)
-        app = App(front)
+        app, preloads = App(front), Preloads(front)
         async with (
-            open_layer(run_reloads, front, drain, load, grace=1) as reloads,
+            open_layer(run_reloads, front, drain, load, preloads, grace=1) as reloads,
             open_layer(run_web, app, addresses, tls, grace=drain) as urls,
+            open_layer(run_preloads, preloads, grace=1),
         ):
             yield SwapRouter(urls, app, front, reloads), reloads
+
+
+def longest_stop(configs: Iterable[Config]) -> float:
+    """Return the seconds that the slowest model may take to stop."""
+    limits = (config.stop_within(model) for config in configs for model in config.models)
+    return max(limits, default=0.0)
 
 
 async def run_web(

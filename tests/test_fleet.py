@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import asdict, astuple, evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config, ModelConfig
@@ -107,10 +111,10 @@ def test_keys_without_behaviour_are_refused_in_a_sentence() -> None:
 
 
 def test_the_file_of_a_key_without_behaviour_is_named_where_there_is_one_only() -> None:
-    config = Config(unsupported=("hooks",), sources=(Path("a.yaml"),))
-    with pytest.raises(ConfigError, match=r"^a\.yaml: hooks: "):
+    config = Config(unsupported=("matrix",), sources=(Path("a.yaml"),))
+    with pytest.raises(ConfigError, match=r"^a\.yaml: matrix: "):
         refuse_unusable(config)
-    with pytest.raises(ConfigError, match=r"^hooks: "):
+    with pytest.raises(ConfigError, match=r"^matrix: "):
         refuse_unusable(evolve(config, sources=(Path("a.yaml"), Path("b.yaml"))))
 
 
@@ -235,3 +239,54 @@ def test_what_is_foreseen_is_what_a_reload_does() -> None:
         steps = plan(fleet_of(old).models, fleet_of(keep_ports(old, new)).models)
         foreseen = {change.model: change.step for change in foresee(old, new)}
         assert foreseen == {model: step for step, ms in asdict(steps).items() for model in ms}
+
+
+def entry_of(cmd: str, env: str, ttl: int) -> dict[str, object]:
+    """Write a model; one with a port has it in its address, too."""
+    proxy = "http://localhost:${PORT}" if "${PORT}" in cmd else "http://127.0.0.1:1"
+    return {"cmd": cmd, "proxy": proxy, "env": [env], "ttl": ttl}
+
+
+FILES = st.dictionaries(
+    st.sampled_from("abcde"),
+    st.builds(
+        entry_of,
+        st.sampled_from(["x ${PORT}", "y ${PORT}", "z 1"]),
+        st.sampled_from(["A=1", "A=2"]),
+        st.integers(0, 2),
+    ),
+    max_size=5,
+)
+"""What may stand under ``models``."""
+
+
+def loaded(models: Mapping[str, Mapping[str, object]]) -> Config:
+    """Load a file of these models."""
+    return load_config(json.dumps({"models": models}))
+
+
+@given(st.lists(FILES, min_size=1, max_size=4))
+def test_the_same_file_again_changes_nothing(versions: list[dict[str, dict[str, object]]]) -> None:
+    in_force = loaded(versions[0])
+    for version in versions[1:]:
+        in_force = keep_ports(in_force, loaded(version))
+    again = keep_ports(in_force, loaded(versions[-1]))
+
+    assert again == in_force
+    assert plan(fleet_of(in_force).models, fleet_of(again).models) == Plan(
+        keep=tuple(sorted(in_force.models))
+    )
+    assert foresee(in_force, loaded(versions[-1])) == tuple(
+        Change(model, "keep") for model in sorted(in_force.models)
+    )
+
+
+@given(FILES, FILES)
+def test_ports_that_are_kept_stay_where_they_are(
+    old: dict[str, dict[str, object]], new: dict[str, dict[str, object]]
+) -> None:
+    before = loaded(old)
+    kept = keep_ports(before, loaded(new))
+
+    assert keep_ports(before, kept) == kept
+    assert keep_ports(kept, kept) == kept

@@ -130,8 +130,8 @@ async def test_what_is_asked_is_what_is_sent() -> None:
         await wait_all_tasks_blocked()
         nursery.start_soon(desk.client.unload, frozenset({A}))
         await wait_all_tasks_blocked()
-        desk.client.reconfigure(everything)
-        nursery.start_soon(desk.client.end_drain)
+        ticket, _ = desk.client.reconfigure(everything)
+        nursery.start_soon(desk.client.end_drain, ticket)
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
 
@@ -140,13 +140,13 @@ async def test_what_is_asked_is_what_is_sent() -> None:
         UnloadAsked(Ticket(1), None),
         UnloadAsked(Ticket(2), frozenset({A})),
         Reconfigure(Ticket(3), everything),
-        DrainEnded(Ticket(4)),
+        DrainEnded(Ticket(4), Ticket(3)),
     ]
 
 
 async def test_a_new_fleet_is_sent_at_once_and_waited_for_later(nursery: trio.Nursery) -> None:
     desk = Desk()
-    settled = desk.client.reconfigure(fleet(A))
+    _, settled = desk.client.reconfigure(fleet(A))
     nursery.start_soon(desk.answer, SwapError("survived SIGKILL"))
 
     with pytest.raises(SwapError, match=r"^survived SIGKILL$"):

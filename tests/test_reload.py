@@ -12,11 +12,13 @@ import trio
 from attrs import define, evolve, field
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from llamaswap.config.load import Attempt
+from llamaswap.config.load import Attempt, load_config
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.errors import ConfigError, Fault, SwapError
 from llamaswap.fleet import fleet_of
+from llamaswap.inbox import Envelope, RouterClient
 from llamaswap.observe.logs import LogBook
+from llamaswap.policy.messages import ModelId
 from llamaswap.policy.plan import Plan
 from llamaswap.relay.client import Pool
 from llamaswap.reload import Loader, Reloader, run_reloads
@@ -106,8 +108,8 @@ async def test_a_fault_changes_nothing_and_stays_until_it_is_mended(
 
 
 async def test_keys_that_would_do_nothing_are_a_fault_like_any_other() -> None:
-    async with opened(files(evolve(NEW, unsupported=("hooks",))).load) as (front, reloader):
-        with pytest.raises(ConfigError, match="`hooks` is not supported yet"):
+    async with opened(files(evolve(NEW, unsupported=("matrix",))).load) as (front, reloader):
+        with pytest.raises(ConfigError, match="`matrix` is not supported yet"):
             await reloader.reload()
         assert front.faults is not None
 
@@ -242,3 +244,115 @@ async def test_a_reload_with_an_address_that_is_none_changes_nothing() -> None:
 
         assert [fault.path for fault in caught.value.faults] == ["models.a.proxy", "models.b.proxy"]
         assert front.snapshot.config is OLD
+
+
+async def test_a_second_reload_is_in_force_at_once_and_each_has_its_drain_time(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams()
+    old = Config({A: ENTRY, B: evolve(ENTRY, cmd="b")}, (group("a", "b", swap=False),))
+    second = evolve(old, models={A: evolve(ENTRY, env=("A=1",)), B: old.models[B]})
+    third = evolve(second, models={A: second.models[A], B: evolve(old.models[B], env=("B=1",))})
+    story: list[tuple[float, object]] = []
+
+    async with opened(None, old, fake) as (front, reloader):
+
+        async def hold(model: ModelId) -> None:
+            async with front.router.lease(model):
+                await trio.sleep(1000)
+
+        async def put(config: Config) -> None:
+            steps = await reloader.put(config)
+            story.append((trio.current_time(), steps))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hold, A)
+            nursery.start_soon(hold, B)
+            await trio.sleep(2)
+            nursery.start_soon(put, second)
+            await trio.sleep(20)
+            nursery.start_soon(put, third)
+            await trio.sleep(1)
+            assert front.snapshot.config == third
+            assert reloader.in_use() == (third, old, second)
+            await trio.sleep(100)
+            assert reloader.in_use() == (third,)
+            nursery.cancel_scope.cancel()
+
+    stop = fake.stop
+    assert story == [
+        (2 + 30 + stop, Plan(keep=(B,), replace=(A,))),
+        (22 + 30 + stop, Plan(keep=(A,), replace=(B,))),
+    ]
+    gone = [(moment, model) for moment, what, model in fake.story if what == "gone"]
+    assert gone[:2] == [(32 + stop, "a"), (52 + stop, "b")]
+
+
+async def test_a_number_of_a_process_that_drains_goes_to_nobody_else(
+    autojump_clock: MockClock,
+) -> None:
+    def written(**models: str) -> Config:
+        entries = [f"  {name}: {{cmd: '{cmd} ${{PORT}}'}}\n" for name, cmd in models.items()]
+        return load_config("models:\n" + "".join(entries) + "  z: {cmd: z, proxy: 'http://z'}")
+
+    def ports() -> dict[str, int | None]:
+        return {m: e.port for m, e in front.snapshot.config.models.items() if m != "z"}
+
+    async with opened(None, written(a="a", b="b"), ready_at_once()) as (front, reloader):
+        with trio.move_on_after(20):
+            async with front.router.lease(B), trio.open_nursery() as nursery:
+                nursery.start_soon(reloader.put, written(c="c"))
+                await wait_all_tasks_blocked()
+                assert ports() == {"c": 5802}
+                nursery.start_soon(reloader.put, written(c="c", d="d", e="e"))
+                await wait_all_tasks_blocked()
+                # A was not running, but nobody here knows: its number waits as well.
+                assert ports() == {"c": 5802, "d": 5803, "e": 5804}
+                nursery.start_soon(reloader.put, written(b="b", c="c"))
+                await wait_all_tasks_blocked()
+                assert ports() == {"b": 5801, "c": 5802}
+                nursery.start_soon(reloader.put, written(b="other", c="c", d="d"))
+                await wait_all_tasks_blocked()
+                # B came back, so nothing drained any more. Now it has moved, and drains.
+                assert ports() == {"b": 5800, "c": 5802, "d": 5803}
+                nursery.start_soon(reloader.put, written(b="other", c="c", d="d", e="e"))
+                await wait_all_tasks_blocked()
+                assert ports() == {"b": 5800, "c": 5802, "d": 5803, "e": 5804}
+                await trio.sleep_forever()
+        await trio.sleep(60)
+        await reloader.put(written(b="other", c="c", d="d", f="f"))
+        assert ports() == {"b": 5800, "c": 5802, "d": 5803, "f": 5801}
+
+
+def ready_at_once() -> FakeUpstreams:
+    """Make model servers that are ready when they start, and gone when they stop."""
+    return FakeUpstreams(load=0, stop=0)
+
+
+async def test_who_waits_for_the_attempt_only_does_not_wait_for_the_drain() -> None:
+    new = evolve(OLD, models={A: evolve(ENTRY, env=("A=1",))})
+    attempts = iter([Attempt("1", new), Attempt("2", BAD)])
+
+    async with (
+        opened(lambda: next(attempts), OLD, ready_at_once()) as (front, reloader),
+        front.router.lease(A),
+    ):
+        await reloader.attempt()
+        assert front.snapshot.config == new
+        await reloader.attempt()
+        assert front.faults == BAD.faults
+        assert reloader.in_use() == (new, OLD)
+    with pytest.raises(SwapError, match=r"^the router has ended$"):
+        await reloader.attempt()
+
+
+async def test_a_router_that_has_ended_is_told_to_who_asks() -> None:
+    outbox, inbox = trio.open_memory_channel[Envelope](0)
+    inbox.close()
+    front = Front(Snapshot.of(OLD), RouterClient(outbox), Pool(), LogBook())
+    async with open_layer(run_reloads, front, 30, grace=1) as reloader:
+        for _ in range(2):
+            with pytest.raises(SwapError, match=r"^the router has ended$"):
+                await reloader.put(NEW)
+
+    assert front.snapshot.config is OLD

@@ -238,7 +238,8 @@ async def test_every_change_of_a_state_is_told_and_nothing_else(
         with pytest.raises(SwapError, match="survived SIGKILL"):
             await router.unload()
         await trio.sleep(10)
-        await router.reconfigure(fleet(A, B))()
+        _, settled = router.reconfigure(fleet(A, B))
+        await settled()
 
     assert told == [10, 11, 31, 31.5, 32.5, 41.5]
 
@@ -269,7 +270,8 @@ async def test_a_reload_keeps_what_is_equal_and_replaces_what_has_changed(
     async with opened(old, fake) as router:
         await use(router, A)
         await use(router, B)
-        await router.reconfigure(new)()
+        _, settled = router.reconfigure(new)
+        await settled()
         await use(router, A)
         await use(router, B)
         assert fake.told() == [
@@ -285,7 +287,8 @@ async def test_a_reload_keeps_what_is_equal_and_replaces_what_has_changed(
 
 async def test_a_removed_model_is_unknown_from_then_on(autojump_clock: MockClock) -> None:
     async with opened(fleet(A, B), FakeUpstreams()) as router:
-        await router.reconfigure(fleet(A))()
+        _, settled = router.reconfigure(fleet(A))
+        await settled()
         with pytest.raises(UnknownModelError, match="'b' is not configured any more"):
             await use(router, B)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ import trio
 from attrs import evolve
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from llamaswap import service
 from llamaswap.config.schema import Config
 from llamaswap.errors import (
     ConfigError,
@@ -26,9 +27,12 @@ from llamaswap.errors import (
 from llamaswap.policy.messages import ModelId, ModelState, ModelView, Target
 from llamaswap.policy.plan import Plan
 from llamaswap.relay.client import Pool
+from llamaswap.router import run_router
 from llamaswap.service import (
+    STOP_MARGIN,
     Service,
     SwapRouter,
+    longest_stop,
     open_layer,
     open_swap_router,
 )
@@ -95,6 +99,15 @@ async def test_a_layer_that_does_not_end_is_cut_after_its_grace(
         pass
 
     assert story == [(0, "slow is told"), (3, "slow is cut")]
+
+
+async def test_a_grace_may_be_asked_for_when_the_body_has_left(autojump_clock: MockClock) -> None:
+    story: Story = []
+    graces = [3.0]
+    async with open_layer(layer("slow", story, ends_after=100), grace=lambda: graces[-1]):
+        graces.append(7)
+
+    assert story == [(0, "slow is told"), (7, "slow is cut")]
 
 
 async def test_an_error_of_the_body_comes_out_by_itself(autojump_clock: MockClock) -> None:
@@ -395,8 +408,8 @@ async def test_a_reload_cuts_what_is_still_served_after_the_drain_time() -> None
 async def test_a_reload_with_keys_that_would_do_nothing_changes_nothing() -> None:
     config = config_of(a=model())
     async with opened(config) as swap:
-        with pytest.raises(ConfigError, match="`hooks` is not supported yet"):
-            await swap.reload(Config(unsupported=("hooks",)))
+        with pytest.raises(ConfigError, match="`matrix` is not supported yet"):
+            await swap.reload(Config(unsupported=("matrix",)))
 
         assert [view.model for view in await swap.running()] == [A]
 
@@ -428,6 +441,30 @@ async def test_reloads_that_are_cut_off_by_the_end_say_so() -> None:
             await wait_all_tasks_blocked()
 
     assert heard == ["the router has ended"] * 4
+
+
+async def test_the_router_has_the_time_to_stop_that_the_configuration_in_force_gives_its_models(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graces: list[Callable[[], float]] = []
+
+    def open_and_tell(layer: Any, *args: Any, grace: Any) -> Any:
+        if layer is run_router:
+            graces.append(grace)
+        return open_layer(layer, *args, grace=grace)
+
+    monkeypatch.setattr(service, "open_layer", open_and_tell)
+    config = config_of(a=evolve(model(), unload_timeout=5), b=evolve(model(), unload_timeout=7))
+    async with opened(config) as swap:
+        assert graces[0]() == 7 + STOP_MARGIN
+        slow = evolve(config.models[A], unload_timeout=60)
+        await swap.reload(evolve(config, models={A: slow}))
+
+    assert graces[0]() == 60 + STOP_MARGIN
+
+
+def test_without_models_there_is_nobody_to_wait_for() -> None:
+    assert longest_stop([Config()]) == 0
 
 
 @pytest.mark.slow

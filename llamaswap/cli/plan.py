@@ -22,8 +22,8 @@ import trio
 from attrs import define
 
 from llamaswap.cli.check import require_source, source_flags
-from llamaswap.cli.faults import say_faults
-from llamaswap.config.load import load_config
+from llamaswap.cli.faults import fault_values, say_faults
+from llamaswap.config.load import attempt_config
 from llamaswap.config.schema import Config
 from llamaswap.config.urls import url_problem
 from llamaswap.errors import ConfigError, Fault, SwapError, UpstreamError
@@ -54,13 +54,17 @@ class _Options(argparse.Namespace):
 def plan(arguments: Sequence[str]) -> int:
     """Print the plan; return the exit status."""
     options = _options_of(arguments)
+    attempt = attempt_config(options.config, config_dir=options.config_dir)
     try:
-        config = load_config(options.config, config_dir=options.config_dir)
+        config = attempt.loaded()
         refuse_unusable(config)
         url = options.url or os.environ.get("LLAMA_SWAP_URL") or DEFAULT_URL
         document = trio.run(ask, url.rstrip("/"), config)
     except ConfigError as exc:
-        say_faults(exc.faults, "")
+        if options.json:
+            print(_faults_document(exc.faults, attempt.warnings))
+        else:
+            say_faults(exc.faults, "")
         return 1
     except SwapError as exc:
         print(f"llama-swap plan: {exc}", file=sys.stderr)
@@ -73,16 +77,33 @@ def _options_of(arguments: Sequence[str]) -> _Options:
     parser = source_flags(
         "llama-swap plan", "Say what a reload of these files would do to a running instance."
     )
-    parser.epilog = "LLAMASWAP_API_KEY is sent as the key, if it is set."
+    parser.epilog = (
+        "${env.NAME} in the files is what NAME is for this command, not for the instance: run it "
+        "with the environment of the instance. LLAMASWAP_API_KEY is sent as the key, if it is set. "
+        "Exit status: 0 if there is a plan, whatever it says; 1 if the files have faults, or no "
+        "instance answers with a plan; 2 if the command is used wrongly."
+    )
     parser.add_argument(
         *("-url", "--url"),
         metavar="URL",
         help=f"the instance (default: $LLAMA_SWAP_URL, then {DEFAULT_URL})",
     )
-    parser.add_argument("-json", "--json", action="store_true", help="print it for programs")
+    parser.add_argument(
+        "-json", "--json", action="store_true", help="print the plan, or the faults, for programs"
+    )
     options = parser.parse_args(list(arguments), _Options())
     require_source(parser, options.config, options.config_dir)
     return options
+
+
+def _faults_document(faults: Sequence[Fault], warnings: Sequence[Fault]) -> str:
+    """Write what ``llama-swap check -json`` would print."""
+    document = {
+        "ok": False,
+        "faults": [fault_values(fault) for fault in faults],
+        "warnings": [fault_values(warning) for warning in warnings],
+    }
+    return json.dumps(document, indent=2)
 
 
 async def ask(url: str, config: Config) -> dict[str, Any]:

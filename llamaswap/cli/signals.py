@@ -82,9 +82,9 @@ async def run_reload_orders(
     task_status.started()
     while True:
         await orders.next_reload()
-        # The task that reloads has said what went wrong.
+        # The task that reloads says what goes wrong, and has ended when we do.
         with suppress(SwapError):
-            await reloader.reload()
+            await reloader.attempt()
 
 
 def kill_newborn() -> None:

@@ -27,7 +27,7 @@ async def run_watch(
 ) -> None:
     """Reload whenever the configuration has changed, until cancelled.
 
-    Nobody looks during a reload: what changes meanwhile is seen afterwards.
+    Nobody looks while the configuration is read: what changes then is seen afterwards.
 
     Args:
       look: returns the digest of what is there, ``None`` if something is missing.
@@ -38,6 +38,6 @@ async def run_watch(
         await trio.sleep(watch.pause)
         if watch.look(await look(), reloader.tried):
             logger.info("the configuration has changed: reloading")
-            # The task that reloads has said what went wrong.
+            # The task that reloads says what goes wrong.
             with suppress(SwapError):
-                await reloader.reload()
+                await reloader.attempt()

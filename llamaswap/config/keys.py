@@ -45,7 +45,7 @@ TOP: Keys = _below(Config) or {}
 _UNBUILT: frozenset[KeyPath] = frozenset(
     (
         *_flat(
-            "apiKeys captureBuffer hooks includeAliasesInList logLevel logTimeFormat logToStdout "
+            "apiKeys captureBuffer includeAliasesInList logLevel logTimeFormat logToStdout "
             "matrix metricsMaxInMemory peers performance profiles selectors sendLoadingState store "
             "ui upstream"
         ),

@@ -151,12 +151,14 @@ class Reconfigure:
 
 @frozen
 class DrainEnded:
-    """What the last configuration gave up has had its time to finish what it serves.
+    """What a new configuration gave up has had its time to finish what it serves.
 
     Answered by `Settled` when it is gone.
     """
 
     ticket: Ticket
+    reload: Ticket
+    """Of the `Reconfigure`. What later ones have given up has time of its own."""
 
 
 @frozen

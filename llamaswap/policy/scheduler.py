@@ -48,9 +48,11 @@ class Scheduler:
 
     fleet: Fleet
     _books: Books = field(init=False)
-    _outgoing: dict[ModelId, str] = field(factory=dict[ModelId, str], init=False)
-    """Models whose process a new configuration has given up, and why. They take
-    nothing new, finish what they serve, and stop."""
+    _outgoing: dict[ModelId, tuple[str, Ticket]] = field(
+        factory=dict[ModelId, tuple[str, Ticket]], init=False
+    )
+    """Models whose process a new configuration has given up, why, and the ticket of
+    the first that did. They take nothing new, finish what they serve, and stop."""
 
     _leaving: bool = field(default=False, init=False)
 
@@ -107,8 +109,8 @@ class Scheduler:
                 yield self._view(ticket)
             case Reconfigure():
                 yield from self._note_reconfigure(event)
-            case DrainEnded(ticket):
-                yield from self._note_drain_end(ticket)
+            case DrainEnded():
+                yield from self._note_drain_end(event)
             case Shutdown():
                 yield from self._note_shutdown()
             case _:
@@ -199,30 +201,34 @@ class Scheduler:
         for model in changes.keep:
             yield from self._keep(books.places[model])
         for model in changes.replace:
-            self._give_up(books.places[model], "replaced by the new configuration")
+            reason = "replaced by the new configuration"
+            self._give_up(books.places[model], reason, event.ticket)
         for model in changes.remove:
             place = books.places[model]
             yield from books.refuse(place, Cause.UNKNOWN, "the model was removed")
-            self._give_up(place, "removed from the configuration")
+            self._give_up(place, "removed from the configuration", event.ticket)
         gone_first = {model for model in changes.replace + changes.remove if model in books.places}
         yield from books.send(event.ticket, gone_first, None)
 
-    def _note_drain_end(self, ticket: Ticket) -> Iterator[Command]:
+    def _note_drain_end(self, event: DrainEnded) -> Iterator[Command]:
         # Not an unload: who waits for a replaced model is served by the new process.
-        for model, reason in sorted(self._outgoing.items()):
+        outgoing = sorted(self._outgoing.items())
+        due = {model: reason for model, (reason, since) in outgoing if since <= event.reload}
+        for model, reason in due.items():
             yield from self._books.stop(self._books.places[model], reason)
-        yield from self._books.send(ticket, set(self._outgoing), None)
+        yield from self._books.send(event.ticket, set(due), None)
 
     def _keep(self, place: Place) -> Iterator[Settled]:
         given_up = self._outgoing.pop(place.model, None)
         if given_up is not None and place.state is not ModelState.STOPPING:
             yield from self._books.release(place)
 
-    def _give_up(self, place: Place, reason: str) -> None:
+    def _give_up(self, place: Place, reason: str, ticket: Ticket) -> None:
         rule = self.fleet.models.get(place.model)
         if place.state is not ModelState.STOPPED:
             if place.model not in self._books.stuck:
-                self._outgoing[place.model] = reason
+                _, since = self._outgoing.get(place.model, (reason, ticket))
+                self._outgoing[place.model] = (reason, since)
         elif rule is None:
             del self._books.places[place.model]
         else:
@@ -256,7 +262,7 @@ class Scheduler:
             yield from self._books.stop(place, f"idle for {idle_after:g} s")
 
     def _see_off(self) -> Iterator[Command]:
-        for model, reason in sorted(self._outgoing.items()):
+        for model, (reason, _) in sorted(self._outgoing.items()):
             place = self._books.places[model]
             if not place.serving:
                 yield from self._books.stop(place, reason)

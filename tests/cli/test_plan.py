@@ -130,6 +130,29 @@ def test_faults_in_the_files_are_told_without_asking_anybody(
     assert "models.a.ttl: invalid TTL -2" in err
 
 
+def test_faults_for_programs_are_those_of_check(
+    capsys: pytest.CaptureFixture[str], path: Path
+) -> None:
+    path.write_text("models: {a: {cmd: 'x ${PORT}', ttl: -2, tll: 3}}\n")
+    status, out, err = outcome(capsys, "-config", str(path), "-json")
+    main(["check", "-json", "-config", str(path)])
+
+    assert (status, err) == (1, "")
+    assert out == capsys.readouterr().out
+    assert [fault["path"] for fault in json.loads(out)["faults"]] == ["models.a.ttl"]
+
+
+def test_the_help_tells_whose_environment_counts_and_the_exit_status(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["plan", "-h"])
+    help_text = " ".join(capsys.readouterr().out.split())
+
+    assert "${env.NAME} in the files is what NAME is for this command" in help_text
+    assert "Exit status: 0 if there is a plan, whatever it says; 1 if the files" in help_text
+
+
 def test_keys_without_behaviour_are_faults(capsys: pytest.CaptureFixture[str], path: Path) -> None:
     path.write_text("apiKeys: [k]\n")
 

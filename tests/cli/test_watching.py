@@ -33,7 +33,7 @@ class Disk:
         now = trio.current_time()
         return [version for since, version in self.versions.items() if since <= now][-1]
 
-    async def reload(self) -> None:
+    async def attempt(self) -> None:
         self.tried = await self.look() or ""
         self.reloads.append((trio.current_time(), self.tried))
         await trio.sleep(self.takes)

@@ -55,7 +55,7 @@ def test_unknown_key_is_a_warning(document: Mapping[str, Plain], warnings: list[
 @pytest.mark.parametrize(
     ("document", "unbuilt"),
     [
-        ({"apiKeys": ["k"], "hooks": {}, "logLevel": "info"}, ("apiKeys", "hooks", "logLevel")),
+        ({"apiKeys": ["k"], "hooks": {}, "logLevel": "info"}, ("apiKeys", "logLevel")),
         ({"store": None}, ()),
         ({"models": {"a": {"filters": {"setParams": {}}}}}, ("models.a.filters",)),
         ({"routing": {"scheduler": {"use": "fifo"}, "router": {}}}, ()),

@@ -37,7 +37,8 @@ def write_config(path: Path, config: Config) -> Path:
     groups = {
         rule.name: {"swap": rule.swap, "members": list(rule.members)} for rule in config.groups
     }
-    fresh.write_text(json.dumps({"models": models, "groups": groups}))
+    hooks = {"on_startup": {"preload": list(config.hooks.on_startup.preload)}}
+    fresh.write_text(json.dumps({"models": models, "groups": groups, "hooks": hooks}))
     return fresh.replace(path)
 
 

@@ -14,6 +14,7 @@ import trio
 from attrs import evolve
 
 from llamaswap.config.schema import Config, ModelConfig
+from llamaswap.config.sections import HooksConfig, OnStartupConfig
 from llamaswap.policy.messages import ModelId
 from tests.house.clients import Stream
 from tests.house.commands import Command, running, write_config
@@ -37,6 +38,11 @@ def changed(config: Config, name: str, value: str) -> Config:
     """Give a model another environment, so that its process must be replaced."""
     entry = evolve(config.models[ModelId(name)], env=(f"A={value}",))
     return evolve(config, models={**config.models, ModelId(name): entry})
+
+
+def preloading(config: Config, *names: str) -> Config:
+    """Name the models that are preloaded."""
+    return evolve(config, hooks=HooksConfig(OnStartupConfig(tuple(map(ModelId, names)))))
 
 
 def version_of(pid: int) -> str:
@@ -63,13 +69,13 @@ async def until_in_force(command: Command, path: Path) -> None:
 @NEEDS_SIGHUP
 async def test_the_last_of_ten_changes_wins_and_each_model_has_one_process(path: Path) -> None:
     old = config_of(group("a", "b", swap=False), a=model(), b=model())
-    write_config(path, old)
+    write_config(path, preloading(old, "a", "b"))
     async with running(path) as command:
-        for name in ("a", "b"):
-            await command.client.chat(name)
+        await command.until_said(": preloaded after ", times=2)
         began = trio.current_time()
         for number in range(1, 11):
-            write_config(path, changed(changed(old, "a", str(number)), "b", str(number)))
+            new = changed(changed(old, "a", str(number)), "b", str(number))
+            write_config(path, preloading(new, "a", "b"))
             command.ask_to_reload()
         assert trio.current_time() - began < 0.1
         await until_in_force(command, path)
@@ -80,6 +86,9 @@ async def test_the_last_of_ten_changes_wins_and_each_model_has_one_process(path:
 
     assert status == 0
     assert 1 <= command.text.count("reload: 0 kept, 2 replaced") <= 10
+    for name in ("a", "b"):
+        starts, stops = (command.text.count(f"{name}: {act} (") for act in ("starting", "stopped"))
+        assert starts == stops
 
 
 def linked(folder: Path, version: str, config: Config) -> None:
@@ -196,3 +205,48 @@ async def test_who_is_not_edited_keeps_process_and_stream(path: Path) -> None:
     assert words == ["The"] * 3
     before = [stream.pid for stream in streams]
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True]
+
+
+@NEEDS_SIGHUP
+async def test_preloads_come_with_the_start_and_a_reload_adds_only_what_is_new(path: Path) -> None:
+    names = ("a", "b", "c")
+    old = config_of(group(*names, swap=False), **{name: model() for name in names})
+    write_config(path, preloading(old, "b", "a"))
+    async with running(path) as command:
+        await command.until_said(": preloaded after ", times=2)
+        assert command.text.index("b: preloaded") < command.text.index("a: starting")
+        assert len(marked()) == 3
+        before = [(await command.client.chat(name)).pid for name in ("a", "b")]
+        write_config(path, preloading(old, "b", "a", "c"))
+        command.ask_to_reload()
+        await command.until_said("c: preloaded after ")
+        after = [(await command.client.chat(name)).pid for name in names]
+        assert len(marked()) == 4
+        status, _ = await command.leave()
+
+    assert status == 0
+    assert after[:2] == before
+    assert command.text.count(": starting (") == 3
+
+
+@NEEDS_SIGHUP
+async def test_a_reload_during_the_drain_of_another_is_in_force_at_once(path: Path) -> None:
+    old = config_of(group("a", "b", swap=False), a=model("--step", "--tokens", "1"), b=model())
+    write_config(path, old)
+    async with running(path) as command, command.client.streaming("a") as stream:
+        await stream.event()
+        before = (await command.client.chat("b")).pid
+        write_config(path, changed(old, "a", "1"))
+        command.ask_to_reload()
+        await command.until_said("reload: 1 kept, 1 replaced")
+        write_config(path, changed(changed(old, "a", "2"), "b", "2"))
+        command.ask_to_reload()
+        await until_in_force(command, path)
+        await finish(command, old.models[ModelId("a")], stream)
+        after = (await command.client.chat("b")).pid
+        async with command.client.streaming("a") as again:
+            await again.event()
+            assert (version_of(again.pid), version_of(after)) == ("2", "2")
+        assert after != before
+        assert len(marked()) == 3
+        await command.leave()

@@ -152,10 +152,10 @@ class AnyTraffic(RuleBasedStateMachine):
         if seldom:
             self.batch.append(Reconfigure(Ticket(self.number()), fleet))
 
-    @rule(seldom=SELDOM)
-    def a_drain_ends(self, *, seldom: bool) -> None:
+    @rule(reload=st.integers(0, 30), seldom=SELDOM)
+    def a_drain_ends(self, reload: int, *, seldom: bool) -> None:
         if seldom:
-            self.batch.append(DrainEnded(Ticket(self.number())))
+            self.batch.append(DrainEnded(Ticket(self.number()), Ticket(reload)))
 
     @rule(seldom=SELDOM, very=SELDOM)
     def the_program_leaves(self, *, seldom: bool, very: bool) -> None:
@@ -209,7 +209,7 @@ class AnyTraffic(RuleBasedStateMachine):
             case Reconfigure(ticket, fleet):
                 self.fleet = fleet
                 self.tickets.add(ticket)
-            case UnloadAsked(ticket) | ViewAsked(ticket) | DrainEnded(ticket):
+            case UnloadAsked(ticket) | ViewAsked(ticket) | DrainEnded(ticket, _):
                 self.tickets.add(ticket)
             case Shutdown():
                 self.leaving = True

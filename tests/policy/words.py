@@ -73,8 +73,9 @@ def reconfigure(ticket: int, fleet: Fleet) -> Reconfigure:
     return Reconfigure(Ticket(ticket), fleet)
 
 
-def drain_ended(ticket: int) -> DrainEnded:
-    return DrainEnded(Ticket(ticket))
+def drain_ended(ticket: int, reload: int | None = None) -> DrainEnded:
+    """End the drain of ``reload``, or of all that came before."""
+    return DrainEnded(Ticket(ticket), Ticket(ticket if reload is None else reload))
 
 
 def grant(lease: int, model: ModelId) -> Grant:
