@@ -21,7 +21,7 @@ from typing import Any, cast
 import trio
 from attrs import define
 
-from llamaswap.cli.check import require_source, source_flags
+from llamaswap.cli.check import STATUSES, require_source, source_flags
 from llamaswap.cli.faults import say_faults
 from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config
@@ -73,7 +73,7 @@ def _options_of(arguments: Sequence[str]) -> _Options:
     parser = source_flags(
         "llama-swap plan", "Say what a reload of these files would do to a running instance."
     )
-    parser.epilog = "LLAMASWAP_API_KEY is sent as the key, if it is set."
+    parser.epilog = f"LLAMASWAP_API_KEY is sent as the key, if it is set. {STATUSES}"
     parser.add_argument(
         *("-url", "--url"),
         metavar="URL",

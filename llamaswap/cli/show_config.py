@@ -46,7 +46,12 @@ def _options_of(arguments: Sequence[str]) -> _Options:
         "Print what a configuration means: files merged, macros and ports filled in, with what is "
         "inherited and the defaults.",
     )
-    parser.add_argument("-json", "--json", action="store_true", help="print JSON, not YAML")
+    parser.add_argument(
+        "-json",
+        "--json",
+        action="store_true",
+        help="print JSON, not YAML; faults stay text on stderr",
+    )
     parser.add_argument(
         *("-show-secrets", "--show-secrets"), action="store_true", help="print keys, too, not ***"
     )

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from llamaswap.config import keys
-from llamaswap.config.conversions import describe, macro_text, to_integer, to_section
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.conversions import macro_text, misfit, to_integer, to_section
+from llamaswap.config.document import KeyPath, Plain, Report, problem_of
 from llamaswap.config.filters import BY_ID, rename_by_id, translate_old
 from llamaswap.config.macros import (
     Scope,
@@ -66,7 +66,7 @@ def section_at(value: Plain, path: KeyPath, report: Report) -> dict[str, Plain]:
         return to_section(value)
     except ValueError as exc:
         if not report.is_tainted(path):
-            report.fault(path, str(exc))
+            report.fault(path, problem_of(exc))
         return {}
 
 
@@ -96,7 +96,7 @@ def _filled_model(
 ) -> dict[str, Plain]:
     path = ("models", model)
     if value is not None and not isinstance(value, dict):
-        report.fault(path, f"expected a mapping of keys, found {describe(value)}")
+        report.fault(path, misfit("a mapping of keys", value).problem)
         report.taint((*path, "proxy"))
         return {}
     fields = dict(value or {})

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from llamaswap.config.conversions import describe, macro_text
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Report, problem_of
 from llamaswap.config.environment import REFERENCE as ENVIRONMENT
 
 MacroValue: TypeAlias = str | int | float | bool
@@ -58,8 +58,8 @@ def declare(value: Plain, path: KeyPath, report: Report) -> Scope:
     if value is None:
         return Scope()
     if not isinstance(value, dict):
-        message = f"macros must be a mapping of names to values, found {describe(value)}"
-        report.fault(path, message)
+        text = "macros must be {expected}, found {found}"
+        report.fault(path, Problem(text, "a mapping of names to values", describe(value)))
         return Scope()
     macros: dict[str, MacroValue] = {}
     broken: set[str] = set()
@@ -68,7 +68,7 @@ def declare(value: Plain, path: KeyPath, report: Report) -> Scope:
             macros[name] = _checked(name, content)
         except ValueError as exc:
             broken.add(name)
-            report.fault((*path, name), str(exc))
+            report.fault((*path, name), problem_of(exc))
     return Scope(macros, frozenset(broken))
 
 
@@ -150,7 +150,7 @@ def refuse_left_over(
         if name in scope.broken or (name.startswith("env.") and report.is_tainted(place)):
             report.taint(place)
         elif name not in later:
-            report.fault(place, f"unknown macro ${{{name}}}{_advice(name, scope)}")
+            report.fault(place, _unknown(name, scope))
 
 
 def _checked(name: str, content: Plain) -> MacroValue:
@@ -161,15 +161,21 @@ def _checked(name: str, content: Plain) -> MacroValue:
             f"the macro name {name!r} has invalid characters: letters, digits, _ and - are possible"
         )
     if not isinstance(content, str | int | float):
-        raise ValueError(  # noqa: TRY004 - one class for all faults
-            f"the macro {name!r} must be a scalar (text, number, true or false), "
-            f"found {describe(content)}"
-        )
+        text = f"the macro {name!r} must be {{expected}}, found {{found}}"
+        expected = "a scalar (text, number, true or false)"
+        raise MisfitError(Problem(text, expected, describe(content)))
     if isinstance(content, str) and f"${{{name}}}" in content:
         raise ValueError(f"the macro {name!r} has a self-reference: it cannot use itself")
     if name in RESERVED:
         raise ValueError(f"the macro name {name!r} is reserved: it gets its value by itself")
     return content
+
+
+def _unknown(name: str, scope: Scope) -> Problem:
+    advice = _advice(name, scope)
+    near = difflib.get_close_matches(name, (*scope.macros, *RESERVED), n=1)
+    hint = f"did you mean ${{{near[0]}}}?" if near and not advice else ""
+    return Problem(f"unknown macro {{found}}{advice}", "", f"${{{name}}}", hint)
 
 
 def _advice(name: str, scope: Scope) -> str:
@@ -184,5 +190,4 @@ def _advice(name: str, scope: Scope) -> str:
         return ": it is known in cmdStop only, when the model is stopped"
     if name in RESERVED:
         return ": it is known inside models only"
-    near = difflib.get_close_matches(name, (*scope.macros, *RESERVED), n=1)
-    return f"; did you mean ${{{near[0]}}}?" if near else ""
+    return ""

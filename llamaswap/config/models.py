@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from attrs import evolve
 
 from llamaswap.config.conversions import to_section, value_at
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.filters import with_automatic_aliases
+from llamaswap.config.names import misnamed
 from llamaswap.config.ports import PortSlot
 from llamaswap.config.schema import MODALITIES, CapabilitiesConfig, ModelConfig
 from llamaswap.config.structure import kept_places, structure
@@ -129,9 +130,11 @@ def _comfy(model: ModelConfig) -> ModelConfig:
     )
 
 
-def _proxy_problem(proxy: str) -> str | None:
+def _proxy_problem(proxy: str) -> Problem | None:
     if not proxy:
-        return "proxy is empty: give an address, or leave it out to get http://localhost:${PORT}"
+        return Problem(
+            "proxy is empty: give an address, or leave it out to get http://localhost:${PORT}"
+        )
     return url_problem(proxy)
 
 
@@ -139,13 +142,20 @@ def _check_numbers(model: ModelConfig, path: KeyPath, report: Report) -> None:
     if model.ttl is not None and model.ttl < -1:
         report.fault(
             (*path, "ttl"),
-            f"invalid TTL {model.ttl}: expected seconds, 0 for never, or -1 for globalTTL",
+            Problem(
+                "invalid TTL {found}: expected {expected}",
+                "seconds, 0 for never, or -1 for globalTTL",
+                str(model.ttl),
+            ),
         )
     if model.unload_timeout is not None and model.unload_timeout < 0:
         report.fault(
             (*path, "unloadTimeout"),
-            f"invalid unloadTimeout {model.unload_timeout}: expected seconds, or 0 for the "
-            "top-level one",
+            Problem(
+                "invalid unloadTimeout {found}: expected {expected}",
+                "seconds, or 0 for the top-level one",
+                str(model.unload_timeout),
+            ),
         )
 
 
@@ -158,10 +168,11 @@ def _check_capabilities(
         for word, place in zip(words, places, strict=False):
             if word not in MODALITIES:
                 known = ", ".join(MODALITIES)
-                report.fault(place, f"unknown capability {word!r}: expected one of {known}")
+                text = "unknown capability {found}: expected {expected}"
+                report.fault(place, misnamed(text, word, MODALITIES, expected=f"one of {known}"))
     if capabilities.context < 0:
-        message = f"expected at least 0 tokens, found {capabilities.context}"
-        report.fault((*here, "context"), message)
+        problem = Problem(expected="at least 0 tokens", found=str(capabilities.context))
+        report.fault((*here, "context"), problem)
 
 
 def _check_command(command: str, path: KeyPath, report: Report) -> None:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from attrs import define, field, frozen
 
 from llamaswap.config import environment, scalars
-from llamaswap.config.document import KeyPath, Place, Plain, Report
+from llamaswap.config.document import KeyPath, Place, Plain, Problem, Report
 
 MAX_DEPTH = 100
 """Levels of nesting: ten times what a configuration has, a tenth of Python's own limit."""
@@ -197,16 +197,18 @@ class _Reading:
         text, problems = environment.fill(node.text, self.environ)
         if _UNUSABLE.search(text):
             text = _UNUSABLE.sub("\ufffd", text)
-            problems += ("the text holds a character that no program can be given",)
+            problems += (Problem("the text holds a character that no program can be given"),)
         for problem in problems:
             self._fault(path, problem, node.place, borrowed=borrowed)
         return text
 
-    def _fault(self, path: KeyPath, message: str, place: Place, *, borrowed: bool) -> None:
+    def _fault(
+        self, path: KeyPath, problem: str | Problem, place: Place, *, borrowed: bool
+    ) -> None:
         if borrowed:
             self.report.taint(path)
         else:
-            self.report.fault(path, message, place)
+            self.report.fault(path, problem, place)
 
 
 def _parts(node: Node, *, borrowed: bool) -> Iterator[tuple[Node, bool]]:

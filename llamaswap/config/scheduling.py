@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping
 from attrs import evolve
 
 from llamaswap.config.conversions import describe
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.expansion import section_at
 from llamaswap.config.groups import Routing
-from llamaswap.config.names import suggestion
+from llamaswap.config.names import unknown_model
 from llamaswap.config.sections import FifoConfig, MatrixConfig, RoutingSection
 from llamaswap.config.structure import structure
 from llamaswap.policy.matrix import Matrix, compile_matrix
@@ -42,13 +42,14 @@ def build_scheduling(
     """
     if section.scheduler.use not in {"", "fifo"}:
         found = describe(section.scheduler.use)
-        report.fault((*_SCHEDULER, "use"), f"unknown scheduler: expected fifo, found {found}")
+        text = "unknown scheduler: expected {expected}, found {found}"
+        report.fault((*_SCHEDULER, "use"), Problem(text, "fifo", found))
     fifo = section.scheduler.settings.fifo
     priority: dict[ModelId, int] = {}
     for name, number in fifo.priority.items():
         model = ids.get(name)
         if model is None:
-            report.fault((*_PRIORITY, name), f"unknown model {name!r}{suggestion(name, ids)}")
+            report.fault((*_PRIORITY, name), unknown_model(name, ids))
         elif model != name and (model in fifo.priority or model in priority):
             message = f"the model {model!r} has a priority by another name, which counts"
             report.warn((*_PRIORITY, name), message)

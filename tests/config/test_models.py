@@ -145,7 +145,7 @@ def test_capabilities_are_some_of_three() -> None:
         ),
         (
             "models.m.capabilities.out[0]: unknown capability 'Audio': "
-            "expected one of text, audio, image"
+            "expected one of text, audio, image, did you mean 'audio'?"
         ),
         "models.m.capabilities.context: expected at least 0 tokens, found -1",
     ]
