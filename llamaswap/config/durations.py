@@ -32,7 +32,8 @@ def to_duration(value: Plain) -> float:
         raise misfit(_EXPECTED, value)
     if _DURATION.fullmatch(value) is None:
         raise misfit(f"{_EXPECTED} (units ns, us, ms, s, m, h)", value)
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+    # To the nanosecond, as there: so what is written of it reads as the same.
+    seconds = round(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value)), 9)
     if seconds >= _LONGEST:
         raise MisfitError(
             Problem("the duration {found} is longer than 292 years", found=describe(value))

@@ -210,7 +210,7 @@ routing:
         "routing.router.settings.matrix",
     )
     assert config.places["models.a.filters"] == Place(5, 25, "<text>")
-    assert config.places["routing.router.settings.matrix"] == Place(7, 35, "<text>")
+    assert config.places["routing.router.settings.matrix"] == Place(7, 36, "<text>")
     assert [str(warning) for warning in config.warnings] == [
         "<text>:2:1: logRequests: this key has no effect any more",
         "<text>:3:1: modls: unknown key 'modls', did you mean 'models'?",
