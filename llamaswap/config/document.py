@@ -104,6 +104,14 @@ class Report:
     places: dict[KeyPath, Place] = field(factory=dict[KeyPath, Place])
     """Where each key, and each item of a list, is written."""
 
+    spellings: dict[KeyPath, tuple[str, str]] = field(
+        factory=dict[KeyPath, tuple[str, str]], init=False
+    )
+    """Values whose text is not the one that is written: that one, and the other."""
+
+    folded: set[KeyPath] = field(factory=set[KeyPath], init=False)
+    """Texts whose lines were joined."""
+
     _faults: list[Fault] = field(factory=list[Fault], init=False)
     _warnings: list[Fault] = field(factory=list[Fault], init=False)
     _tainted: set[KeyPath] = field(factory=set[KeyPath], init=False)
@@ -154,6 +162,7 @@ class Report:
         self._order.setdefault(part.file, len(self._order))
         for path, place in part.places.items():
             self.places.setdefault(moved(path), Place(place.line, place.column, part.file))
+        self.folded.update(moved(path) for path in part.folded)
         self._tainted.update(moved(path) for path in part._tainted)
         self._faults += part._faults
         self._warnings += part._warnings

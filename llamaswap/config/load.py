@@ -20,6 +20,7 @@ from llamaswap.config.merging import Part, merge
 from llamaswap.config.nodes import to_plain
 from llamaswap.config.schema import Config
 from llamaswap.config.sources import Source
+from llamaswap.config.spelling import warn_respelled
 from llamaswap.errors import ConfigError, Fault
 
 _TOP = "the top-level must be {expected}, found {found}"
@@ -110,6 +111,7 @@ def _read(source: Source, environ: Mapping[str, str]) -> Part:
     text = sources.decode(source, report)
     root = None if text is None else sources.parse(text, report)
     value = None if root is None else to_plain(root, environ, report)
+    warn_respelled(report)
     top = _top(value, report, is_file=source.path is not None)
     return Part(top, report, is_broken=bool(report.faults) and not isinstance(value, dict))
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from llamaswap.config.conversions import describe, macro_text
 from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Report, problem_of
@@ -31,6 +31,7 @@ MAX_EXPANDED = 1_000_000
 lines by macros that each use the one above twice."""
 
 _NAME = re.compile("[a-zA-Z0-9_-]+")
+_UNCLOSED = re.compile(r"\$\{([a-zA-Z0-9_-]+)(?![a-zA-Z0-9_-])(?!\})")
 _LEFT_OVER = re.compile(r"\$\{([a-zA-Z0-9_-]+)\}")
 
 
@@ -114,19 +115,34 @@ def expand(text: str, macros: Mapping[str, MacroValue]) -> MacroValue | None:
 
 def left_over(value: Plain, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     """List the references that are still in ``value``: where, and what stands in the braces."""
+    for place, text in _texts(value, path):
+        for pattern, prefix in ((_LEFT_OVER, ""), (ENVIRONMENT, "env.")):
+            for found in pattern.finditer(text):
+                yield place, prefix + found[1]
+
+
+def _texts(value: Plain, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """List all texts in ``value`` with their places."""
     match value:
         case str():
-            for pattern, prefix in ((_LEFT_OVER, ""), (ENVIRONMENT, "env.")):
-                for found in pattern.finditer(value):
-                    yield path, prefix + found[1]
+            yield path, value
         case list():
             for index, item in enumerate(value):
-                yield from left_over(item, (*path, index))
+                yield from _texts(item, (*path, index))
         case dict():
             for key, item in value.items():
-                yield from left_over(item, (*path, key))
+                yield from _texts(item, (*path, key))
         case _:
             pass
+
+
+def warn_unclosed(value: Plain, scope: Scope, path: KeyPath, report: Report) -> None:
+    """Warn of references in ``value`` whose brace is not closed: they stay as they are."""
+    for place, text in _texts(value, path):
+        for found in _UNCLOSED.finditer(text):
+            if found[1] in (*scope.macros, *RESERVED):
+                told = Problem("{found} is not closed, so nothing is filled in", found=found[0])
+                report.warn(place, evolve(told, suggestion=f"write {found[0]}}}"))
 
 
 def refuse_left_over(

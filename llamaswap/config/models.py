@@ -5,6 +5,7 @@ Pure. The file's special numbers (-1, 0) are turned into what they stand for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from attrs import evolve
@@ -16,7 +17,7 @@ from llamaswap.config.names import misnamed
 from llamaswap.config.ports import PortSlot
 from llamaswap.config.schema import MODALITIES, CapabilitiesConfig, ModelConfig
 from llamaswap.config.structure import kept_places, structure
-from llamaswap.config.text import split_command
+from llamaswap.config.text import bare_words, open_quote, split_command
 from llamaswap.config.urls import url_problem
 from llamaswap.policy.messages import ModelId
 
@@ -26,7 +27,10 @@ COMFY = "comfyui_auto"
 COMFY_CONCURRENCY = 50
 """Requests at one time that such a model takes at least, as in the reference."""
 
-_SHELL_WORDS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1", "2>"})
+_SHELL = re.compile(
+    r"&&|\|\|?|;|&|<<?|(?:[0-9]|&)?>>?(?:&[0-9])?[\w./~-]*|.*(?:\$\(|`).*", re.DOTALL
+)
+"""Words that a shell would act on. None begins with ``<|``: so do tokens of models."""
 
 
 def build_models(sections: Mapping[str, Plain], report: Report) -> dict[ModelId, ModelConfig]:
@@ -87,6 +91,7 @@ def check_model(
     _check_numbers(model, path, report)
     _check_capabilities(model.capabilities, path, values, report)
     _check_command(model.cmd, path, report)
+    _check_environment(model.env, path, values, report)
     limit = model.concurrency_limit
     meant = evolve(
         model,
@@ -175,16 +180,29 @@ def _check_capabilities(
         report.fault((*here, "context"), problem)
 
 
+def _check_environment(
+    entries: tuple[str, ...], path: KeyPath, values: Mapping[str, Plain], report: Report
+) -> None:
+    places = kept_places(values.get("env"), (*path, "env"))
+    for entry, place in zip(entries, places, strict=False):
+        if "=" not in entry:
+            report.warn(place, Problem(expected="NAME=value", found=repr(entry)))
+
+
 def _check_command(command: str, path: KeyPath, report: Report) -> None:
     """Warn of what a shell would do, and nobody does here."""
     if report.is_tainted((*path, "cmd")):
         return
-    words = split_command(command)
+    here = (*path, "cmd")
+    words, bare = split_command(command), bare_words(command)
     if not words:
-        report.warn((*path, "cmd"), "the command is empty: the model cannot be started")
-    elif shell := [word for word in words if word in _SHELL_WORDS]:
-        message = f"{shell[0]!r} is given to the program as an argument, since no shell is used"
-        report.warn((*path, "cmd"), message)
-    elif "#" in words:
+        report.warn(here, "the command is empty: the model cannot be started")
+    elif quote := open_quote(command):
+        report.warn(here, f"the quote {quote} is never closed: all that follows it is one argument")
+    elif shell := [word for word in bare if _SHELL.fullmatch(word)]:
+        text = "{found} is given to the program as an argument, since no shell is used"
+        report.warn(here, Problem(text, found=repr(shell[0])))
+    elif "#" in bare:
         message = "what follows # is no comment: only whole lines that begin with # are"
-        report.warn((*path, "cmd"), message)
+        hint = "with | in place of > lines stay whole" if here in report.folded else ""
+        report.warn(here, Problem(message, suggestion=hint))

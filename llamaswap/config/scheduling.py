@@ -67,13 +67,23 @@ def build_matrix(
     values = section_at(routing.matrix, routing.path, report)
     matrix = structure(MatrixConfig, values, routing.path, report)
     if any(report.is_tainted((*routing.path, key)) for key in ("vars", "sets")):
-        # What is missing there would look like mistakes elsewhere.
+        # What is missing there would look like mistakes elsewhere, but what is empty is so.
+        sets = section_at(values.get("sets"), (*routing.path, "sets"), report)
+        empty = {name: "" for name, text in sets.items() if text in (None, "")}
+        if empty:
+            _compiled(MatrixConfig(sets=empty), routing.path, models, report)
         return matrix, None
     if not isinstance(routing.matrix, dict):
         return matrix, None
+    return matrix, _compiled(matrix, routing.path, models, report)
+
+
+def _compiled(
+    matrix: MatrixConfig, path: KeyPath, models: Collection[ModelId], report: Report
+) -> Matrix | None:
     try:
-        return matrix, compile_matrix(matrix.vars, matrix.evict_costs, matrix.sets, models)
+        return compile_matrix(matrix.vars, matrix.evict_costs, matrix.sets, models)
     except MatrixError as exc:
         for problem in exc.problems:
-            report.fault((*routing.path, *problem.key), problem.message)
-        return matrix, None
+            report.fault((*path, *problem.key), problem.message)
+        return None
