@@ -60,8 +60,9 @@ def _sections(config: Config) -> Iterator[tuple[str, Plain]]:
                 yield "routing", {"scheduler": {"settings": {"fifo": plain(config.scheduling)}}}
             case "hooks":
                 yield "hooks", {"on_startup": {"preload": _preload(config)}}
-            case _ if value is not None:
-                yield info.name, value
+            case _:
+                if value is not None:
+                    yield info.name, value
 
 
 def _with_references(config: Config) -> dict[ModelId, ModelConfig]:

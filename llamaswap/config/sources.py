@@ -11,7 +11,7 @@ import codecs
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -302,7 +302,7 @@ class _Composer:
         )
 
     @contextmanager
-    def _opening(self, event: Any, place: Place) -> Iterator[None]:
+    def _opening(self, event: Any, place: Place) -> Generator[None, None, None]:
         """Remember where a bracket opens until it closes; after an error, for good."""
         if event.flow_style:
             self.opened.append(place)

@@ -114,6 +114,14 @@ def section(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
     return st.fixed_dictionaries({}, optional=keys)
 
 
+def _preloading(names: list[str]) -> dict[str, Any]:
+    return {"on_startup": {"preload": names}}
+
+
+def _running(keys: dict[str, Any], run: tuple[str, str | None]) -> dict[str, Any]:
+    return {"cmd": run[0], "proxy": run[1], **keys}
+
+
 def models() -> st.SearchStrategy[dict[str, Any]]:
     filters = section(
         stripParams=TEXTS,
@@ -142,7 +150,7 @@ def models() -> st.SearchStrategy[dict[str, Any]]:
     commands = st.sampled_from([("s ${PORT}", None), ("${m} '${PORT}'\n# gone", None)]) | st.tuples(
         TEXTS, st.just("http://127.0.0.1:1")
     )
-    return st.builds(lambda keys, run: {"cmd": run[0], "proxy": run[1], **keys}, more, commands)
+    return st.builds(_running, more, commands)
 
 
 @st.composite
@@ -169,7 +177,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             performance=section(
                 disabled=st.booleans(), every=st.sampled_from(["5300ms", "1h0.1s"])
             ),
-            hooks=st.builds(lambda names: {"on_startup": {"preload": names}}, some),
+            hooks=st.builds(_preloading, some),
             upstream=section(ignorePaths=st.lists(st.sampled_from([r"\.js$", "'\\d\""]))),
             profiles=st.dictionaries(
                 st.sampled_from(["night", "~"]),
