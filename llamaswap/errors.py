@@ -81,6 +81,14 @@ class Fault:
 
     column: int = 0
 
+    expected: str = ""
+    """What would be right, and `found` what is there instead: the parts of the
+    message for programs, as far as it has such parts."""
+
+    found: str = ""
+    suggestion: str = ""
+    """What was probably meant, or what to do about it."""
+
     def __str__(self) -> str:
         """Say it in one line: the place, the key, the advice."""
         place = self.file

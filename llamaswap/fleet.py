@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from attrs import evolve
 
+from llamaswap.config.document import Place, Report
 from llamaswap.config.ports import fill_port
 from llamaswap.config.schema import Config
 from llamaswap.config.text import split_command
@@ -30,15 +31,19 @@ def refuse_unusable(config: Config) -> None:
     Raises:
       ConfigError: it names every such key.
     """
-    # Where each of them stands is not known, so with several files none is named.
-    file = str(config.sources[0]) if len(config.sources) == 1 else ""
-    faults = [
-        Fault(key, f"`{key}` is not supported yet; remove it to serve", file)
-        for key in config.unsupported
-    ]
+    # What was made in Python has no places; of one file at least the name is known.
+    nowhere = Place(0, 0, str(config.sources[0]) if len(config.sources) == 1 else "")
+    faults: list[Fault] = []
+    for key in config.unsupported:
+        place, message = config.places.get(key, nowhere), f"`{key}` is not supported yet"
+        hint = "remove it to serve"
+        fault = Fault(key, f"{message}; {hint}", place.file, place.line, place.column)
+        faults.append(evolve(fault, suggestion=hint))
     for model, entry in config.models.items():
         if problem := url_problem(entry.proxy):
-            faults.append(Fault(f"models.{model}.proxy", problem, file))
+            report = Report(nowhere.file)
+            report.fault(("models", model, "proxy"), problem)
+            faults += report.faults
     if faults:
         raise ConfigError(tuple(faults))
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config, ModelConfig
-from llamaswap.errors import ConfigError
+from llamaswap.errors import ConfigError, Fault
 from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable
 from llamaswap.policy.messages import Target
 from llamaswap.policy.plan import Change, Plan, plan
@@ -108,6 +108,23 @@ def test_keys_without_behaviour_are_refused_in_a_sentence() -> None:
         refuse_unusable(config)
 
     assert str(caught.value) == "apiKeys: `apiKeys` is not supported yet; remove it to serve"
+
+
+def test_a_key_without_behaviour_is_told_where_it_stands() -> None:
+    config = load_config("models: {}\napiKeys: [x]\n")
+    with pytest.raises(ConfigError) as caught:
+        refuse_unusable(config)
+
+    assert caught.value.faults == (
+        Fault(
+            "apiKeys",
+            "`apiKeys` is not supported yet; remove it to serve",
+            "<text>",
+            line=2,
+            column=1,
+            suggestion="remove it to serve",
+        ),
+    )
 
 
 def test_the_file_of_a_key_without_behaviour_is_named_where_there_is_one_only() -> None:

@@ -424,7 +424,7 @@ async def test_a_reload_after_the_end_says_so() -> None:
 
 @pytest.mark.slow
 async def test_reloads_that_are_cut_off_by_the_end_say_so() -> None:
-    old = config_of(a=model())
+    old = config_of(a=model("--slow-sigterm", "0.3"))
     new = config_of(a=evolve(old.models[A], env=("A=1",)))
     heard: list[str] = []
 

@@ -7,15 +7,18 @@ configuration is meant. Imports no more than it needs, so that it answers at onc
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import define
 
-from llamaswap.cli.faults import fault_values, say_faults
+from llamaswap.cli.faults import report_of, say_faults
 from llamaswap.config.load import attempt_config
 from llamaswap.errors import ConfigError, Fault
+
+STATUSES = "Exit status: 0 fine, 1 faults, which are told on stderr, 2 wrong usage."
+"""Said by the help of each command that reads a configuration."""
 
 
 @define
@@ -37,7 +40,9 @@ def check(arguments: Sequence[str]) -> int:
     if options.strict:
         faults, warnings = (*faults, *warnings), ()
     if options.json:
-        print(_document(faults, warnings))
+        print(report_of(faults, warnings))
+        if faults or warnings:
+            print(f"llama-swap check: {_summary(faults, warnings)}", file=sys.stderr)
     else:
         say_faults(faults, "")
         say_faults(warnings, "warning")
@@ -46,7 +51,9 @@ def check(arguments: Sequence[str]) -> int:
 
 def source_flags(prog: str, description: str) -> argparse.ArgumentParser:
     """Return a parser of the flags that say which configuration is meant."""
-    parser = argparse.ArgumentParser(prog=prog, description=description, allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog=prog, description=description, epilog=STATUSES, allow_abbrev=False
+    )
     parser.add_argument("-config", "--config", type=Path, metavar="FILE")
     parser.add_argument("-config-dir", "--config-dir", type=Path, metavar="DIR")
     return parser
@@ -61,22 +68,24 @@ def require_source(
 
 
 def _options_of(arguments: Sequence[str]) -> _Options:
-    parser = source_flags("llama-swap check", "Tell what is wrong with a configuration.")
+    parser = source_flags(
+        "llama-swap check", "Tell what is wrong with a configuration, all of it at once, on stderr."
+    )
     parser.add_argument(
         *("-strict", "--strict"), action="store_true", help="warnings are faults, too"
     )
     parser.add_argument(
-        *("-json", "--json"), action="store_true", help="print faults and warnings for programs"
+        *("-json", "--json"),
+        action="store_true",
+        help="print faults and warnings as JSON to stdout, and their numbers to stderr",
     )
     options = parser.parse_args(list(arguments), _Options())
     require_source(parser, options.config, options.config_dir)
     return options
 
 
-def _document(faults: Sequence[Fault], warnings: Sequence[Fault]) -> str:
-    document = {
-        "ok": not faults,
-        "faults": [fault_values(fault) for fault in faults],
-        "warnings": [fault_values(warning) for warning in warnings],
-    }
-    return json.dumps(document, indent=2)
+def _summary(faults: Sequence[Fault], warnings: Sequence[Fault]) -> str:
+    numbers = {"fault": len(faults), "warning": len(warnings)}
+    return ", ".join(
+        f"{number} {word}{'' if number == 1 else 's'}" for word, number in numbers.items()
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,6 +38,13 @@ def say_faults(faults: Iterable[Fault], kind: str, stream: TextIO | None = None)
 def fault_values(fault: Fault) -> dict[str, object]:
     """Return the parts of a fault for programs."""
     return asdict(fault)
+
+
+def report_of(faults: Iterable[Fault], warnings: Iterable[Fault]) -> str:
+    """Write all that is wrong or odd as one JSON document for programs."""
+    told = [fault_values(fault) for fault in faults]
+    odd = [fault_values(warning) for warning in warnings]
+    return json.dumps({"ok": not told, "faults": told, "warnings": odd}, indent=2)
 
 
 def _excerpt(fault: Fault) -> Iterator[str]:

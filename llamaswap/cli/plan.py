@@ -22,7 +22,7 @@ import trio
 from attrs import define
 
 from llamaswap.cli.check import require_source, source_flags
-from llamaswap.cli.faults import fault_values, say_faults
+from llamaswap.cli.faults import report_of, say_faults
 from llamaswap.config.load import attempt_config
 from llamaswap.config.schema import Config
 from llamaswap.config.urls import url_problem
@@ -62,9 +62,10 @@ def plan(arguments: Sequence[str]) -> int:
         document = trio.run(ask, url.rstrip("/"), config)
     except ConfigError as exc:
         if options.json:
-            print(_faults_document(exc.faults, attempt.warnings))
+            print(report_of(exc.faults, attempt.warnings))
         else:
             say_faults(exc.faults, "")
+            say_faults(attempt.warnings, "warning")
         return 1
     except SwapError as exc:
         print(f"llama-swap plan: {exc}", file=sys.stderr)
@@ -94,16 +95,6 @@ def _options_of(arguments: Sequence[str]) -> _Options:
     options = parser.parse_args(list(arguments), _Options())
     require_source(parser, options.config, options.config_dir)
     return options
-
-
-def _faults_document(faults: Sequence[Fault], warnings: Sequence[Fault]) -> str:
-    """Write what ``llama-swap check -json`` would print."""
-    document = {
-        "ok": False,
-        "faults": [fault_values(fault) for fault in faults],
-        "warnings": [fault_values(warning) for warning in warnings],
-    }
-    return json.dumps(document, indent=2)
 
 
 async def ask(url: str, config: Config) -> dict[str, Any]:

@@ -18,13 +18,14 @@ from attrs import frozen
 
 from llamaswap._version import VERSION
 from llamaswap.cli.console import Console
+from llamaswap.cli.faults import say_faults
 from llamaswap.cli.flags import Flags
 from llamaswap.cli.signals import run_reload_orders, run_signals
 from llamaswap.cli.watching import run_watch
 from llamaswap.config.load import Attempt, attempt_config
 from llamaswap.config.schema import Config
 from llamaswap.config.watch import fingerprint
-from llamaswap.errors import SwapError
+from llamaswap.errors import ConfigError, SwapError
 from llamaswap.fleet import refuse_unusable
 from llamaswap.observe.logs import ROOT_LOGGER, run_log_keeping
 from llamaswap.reload import warn_of
@@ -60,8 +61,7 @@ def serve(flags: Flags) -> int:
     try:
         origin = _origin(flags)
         tls = _tls_files(flags)
-        config = origin.load().loaded()
-        refuse_unusable(config)
+        config = _usable(origin.load())
         listen = flags.text("listen") or (DEFAULT_TLS_LISTEN if tls else DEFAULT_LISTEN)
         watches = flags.switch("watch-config")
         trio.run(partial(run_until_signal, origin, config, listen, tls, watches=watches))
@@ -69,6 +69,21 @@ def serve(flags: Flags) -> int:
         print(f"llama-swap: {exc}", file=sys.stderr)
         return 1
     return 0
+
+
+def _usable(attempt: Attempt) -> Config:
+    """Return the configuration; tell the warnings also where it is refused.
+
+    Raises:
+      ConfigError: it cannot be used.
+    """
+    try:
+        config = attempt.loaded()
+        refuse_unusable(config)
+    except ConfigError:
+        say_faults(attempt.warnings, "warning")
+        raise
+    return config
 
 
 def _origin(flags: Flags) -> Origin:

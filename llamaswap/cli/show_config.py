@@ -11,6 +11,7 @@ from attrs import define
 
 from llamaswap.cli.check import require_source, source_flags
 from llamaswap.cli.faults import say_faults
+from llamaswap.config.dump import dump
 from llamaswap.config.effective import effective
 from llamaswap.config.load import attempt_config
 from llamaswap.config.sources import to_text
@@ -24,6 +25,7 @@ class _Options(argparse.Namespace):
     config: Path | None = None
     config_dir: Path | None = None
     json: bool = False
+    loadable: bool = False
     show_secrets: bool = False
 
 
@@ -35,6 +37,9 @@ def show_config(arguments: Sequence[str]) -> int:
     if isinstance(attempt.outcome, ConfigError):
         say_faults(attempt.outcome.faults, "")
         return 1
+    if options.loadable:
+        print(dump(attempt.outcome), end="")
+        return 0
     values = effective(attempt.outcome, show_secrets=options.show_secrets)
     print(json.dumps(values, indent=2) if options.json else to_text(values).rstrip("\n"))
     return 0
@@ -46,7 +51,18 @@ def _options_of(arguments: Sequence[str]) -> _Options:
         "Print what a configuration means: files merged, macros and ports filled in, with what is "
         "inherited and the defaults.",
     )
-    parser.add_argument("-json", "--json", action="store_true", help="print JSON, not YAML")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        *("-loadable", "--loadable"),
+        action="store_true",
+        help="print a file that loads as the same configuration: keys included, ports by ${PORT}",
+    )
+    form.add_argument(
+        "-json",
+        "--json",
+        action="store_true",
+        help="print JSON, not YAML; faults stay text on stderr",
+    )
     parser.add_argument(
         *("-show-secrets", "--show-secrets"), action="store_true", help="print keys, too, not ***"
     )

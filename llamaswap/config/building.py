@@ -6,12 +6,12 @@ as it can, and leaves alone what a step before it has complained about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from attrs import evolve
 
 from llamaswap.config.checks import check_preload, check_top
-from llamaswap.config.document import Plain, Report
+from llamaswap.config.document import KeyPath, Place, Plain, Report, path_text
 from llamaswap.config.expansion import expand_document, section_at
 from llamaswap.config.groups import build_groups, find_routing
 from llamaswap.config.keys import survey
@@ -50,13 +50,14 @@ def build(top: Mapping[str, Plain], report: Report) -> Config:
         hooks=hooks,
         selectors=selectors,
         profiles=profiles,
-        unsupported=unsupported + unbuilt,
+        unsupported=tuple(path_text(path) for path in (*unsupported, *unbuilt)),
+        places=_places((*unsupported, *unbuilt), report),
     )
 
 
 def _with_routing(
     config: Config, document: Mapping[str, Plain], report: Report
-) -> tuple[Config, tuple[str, ...], Company]:
+) -> tuple[Config, tuple[KeyPath, ...], Company]:
     """Return ``config`` with its routing, the keys of that without a behaviour, and its meaning."""
     section = check_routing(document, report)
     routing = find_routing(document, report)
@@ -67,6 +68,16 @@ def _with_routing(
     scheduling = build_scheduling(section, ids, report)
     config = evolve(config, groups=groups, matrix=matrix, scheduling=scheduling)
     return config, routing.unbuilt, company
+
+
+def _places(paths: Iterable[KeyPath], report: Report) -> dict[str, Place]:
+    """Return where each of ``paths`` is written, with its file."""
+    found = ((path, report.place_of(path)) for path in paths)
+    return {
+        path_text(path): evolve(place, file=place.file or report.file)
+        for path, place in found
+        if place is not None
+    }
 
 
 def _section(document: Mapping[str, Plain], key: str, report: Report) -> dict[str, Plain]:

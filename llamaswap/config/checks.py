@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from attrs import evolve
 
 from llamaswap.config.conversions import value_at
-from llamaswap.config.document import KeyPath, Plain, Report
-from llamaswap.config.names import suggestion
+from llamaswap.config.document import KeyPath, Plain, Problem, Report
+from llamaswap.config.names import misnamed
 from llamaswap.config.patterns import translate
 from llamaswap.config.schema import LOG_LEVELS, LOG_TARGETS, TIME_FORMATS, Config
 from llamaswap.config.sections import (
@@ -81,21 +81,22 @@ def check_preload(
         if bare in ids:
             models.append(ids[bare])
         elif bare:
-            message = f"{bare!r} is no model here and is not loaded{suggestion(bare, ids)}"
-            report.warn(place, message)
+            text = "{found} is no model here and is not loaded"
+            report.warn(place, misnamed(text, bare, ids))
     return HooksConfig(OnStartupConfig(tuple(models)))
 
 
 def _check_numbers(config: Config, report: Report) -> None:
     if config.start_port < 1:
-        message = f"startPort must be greater than 0, found {config.start_port}"
-        report.fault(("startPort",), message)
+        text = "startPort must be {expected}, found {found}"
+        report.fault(("startPort",), Problem(text, "greater than 0", str(config.start_port)))
     for key, value in (
         ("globalTTL", config.global_ttl),
         ("unloadTimeout", config.unload_timeout),
     ):
         if value < 0:
-            report.fault((key,), f"{key} must be >= 0 seconds, found {value}")
+            text = f"{key} must be {{expected}}, found {{found}}"
+            report.fault((key,), Problem(text, ">= 0 seconds", str(value)))
     if config.health_check_timeout < MIN_HEALTH_CHECK:
         report.warn(
             ("healthCheckTimeout",),
@@ -126,16 +127,23 @@ def _word(text: str, known: tuple[str, ...], key: str, default: str, report: Rep
     if word in known or word == default:
         return word
     used = f"{default} is used" if default else "none is used"
-    report.warn((key,), f"unknown {key} {text!r}: {used}{suggestion(word, known)}")
+    report.warn((key,), misnamed(f"unknown {key} {{found}}: {used}", text, known, like=word))
     return default
 
 
 def _log_target(text: str, report: Report) -> str:
     if text in LOG_TARGETS:
         return text
-    known = ", ".join(LOG_TARGETS)
-    message = f"logToStdout must be one of {known}; found {text!r}"
-    report.fault(("logToStdout",), message + suggestion(text.lower(), LOG_TARGETS))
+    report.fault(
+        ("logToStdout",),
+        misnamed(
+            "logToStdout must be {expected}; found {found}",
+            text,
+            LOG_TARGETS,
+            expected=f"one of {', '.join(LOG_TARGETS)}",
+            like=text.lower(),
+        ),
+    )
     return _DEFAULTS.log_to_stdout
 
 
@@ -152,7 +160,8 @@ def _checked_performance(performance: PerformanceConfig, report: Report) -> Perf
     every = performance.every or MIN_EVERY
     if every < MIN_EVERY:
         report.fault(
-            ("performance", "every"), f"expected at least 5s, or 0s for 5s, found {every:g} seconds"
+            ("performance", "every"),
+            Problem(expected="at least 5s, or 0s for 5s", found=f"{every:g} seconds"),
         )
     return evolve(performance, every=every)
 
@@ -164,7 +173,8 @@ def _checked_upstream(
         try:
             translate(pattern)
         except ValueError as exc:
-            report.fault(place, f"invalid regular expression {pattern!r}: {exc}")
+            text = f"invalid regular expression {{found}}: {exc}"
+            report.fault(place, Problem(text, found=repr(pattern)))
     return evolve(upstream, ignore_paths=upstream.ignore_paths or IGNORED_PATHS)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from llamaswap.config.document import KeyPath, Plain, Timestamp
+from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Timestamp
 
 _YES = frozenset({"y", "Y", "yes", "Yes", "YES", "on", "On", "ON"})
 _NO = frozenset({"n", "N", "no", "No", "NO", "off", "Off", "OFF"})
@@ -30,7 +30,7 @@ def to_text(value: Plain) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return {math.inf: ".inf", -math.inf: "-.inf"}.get(value, ".nan")
     if value is None or isinstance(value, list | dict):
-        raise ValueError(f"expected text, found {describe(value)}")
+        raise misfit("text", value)
     return macro_text(value)
 
 
@@ -50,10 +50,10 @@ def to_integer(value: Plain) -> int:
         ValueError: it is no number, or one beyond 64 bits.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        hint = "; remove the quotes" if isinstance(value, str) and _looks_whole(value) else ""
-        raise ValueError(f"expected a whole number, found {describe(value)}{hint}")  # noqa: TRY004 - one class for all faults
+        hint = "remove the quotes" if isinstance(value, str) and _looks_whole(value) else ""
+        raise misfit("a whole number", value, hint)
     if not math.isfinite(value) or not -(2**63) <= math.trunc(value) < 2**63:
-        raise ValueError(f"expected a whole number of at most 64 bits, found {describe(value)}")
+        raise misfit("a whole number of at most 64 bits", value)
     return math.trunc(value)
 
 
@@ -67,8 +67,8 @@ def to_flag(value: Plain) -> bool:
         return value
     if isinstance(value, str) and value in _YES | _NO:
         return value in _YES
-    hint = "; remove the quotes" if value in ("true", "false") else ""
-    raise ValueError(f"expected true or false, found {describe(value)}{hint}")
+    hint = "remove the quotes" if value in ("true", "false") else ""
+    raise misfit("true or false", value, hint)
 
 
 def to_section(value: Plain) -> dict[str, Plain]:
@@ -80,7 +80,7 @@ def to_section(value: Plain) -> dict[str, Plain]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ValueError(f"expected a mapping of keys, found {describe(value)}")  # noqa: TRY004 - one class for all faults
+        raise misfit("a mapping of keys", value)
     return value
 
 
@@ -130,6 +130,11 @@ def float_text(value: float) -> str:
         text = f"{head}{'.' if tail else ''}{tail}e{power:+03}"
         return f"-{text}" if sign else text
     return f"{value:.{max(0, -int(exponent))}f}"
+
+
+def misfit(expected: str, value: Plain, suggestion: str = "") -> MisfitError:
+    """Return the exception that says what was expected in place of ``value``."""
+    return MisfitError(Problem(expected=expected, found=describe(value), suggestion=suggestion))
 
 
 def describe(value: Plain) -> str:

@@ -9,6 +9,7 @@ later steps leave it alone, so that one mistake is told once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -44,6 +45,44 @@ class Place:
     """Empty: the file that the report is about."""
 
 
+_PART = re.compile(r"\{(expected|found)\}")
+
+
+@frozen
+class Problem:
+    """What is wrong with a value; ``str()`` makes the one sentence of the parts."""
+
+    text: str = "expected {expected}, found {found}"
+    """The sentence, with these places for the next two; without a suggestion."""
+
+    expected: str = ""
+    found: str = ""
+    suggestion: str = ""
+    """What was probably meant, or what to do: the end of the sentence."""
+
+    joint: str = "; "
+    """Stands before the suggestion."""
+
+    def __str__(self) -> str:
+        """Compose the sentence."""
+        parts = {"expected": self.expected, "found": self.found}
+        text = _PART.sub(lambda place: parts[place[1]], self.text)
+        return text + self.joint + self.suggestion if self.suggestion else text
+
+
+class MisfitError(ValueError):
+    """A value is not what was expected; says more than the sentence alone."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+def problem_of(exc: Exception) -> Problem:
+    """Return what an exception says, in parts if it knows them."""
+    return exc.problem if isinstance(exc, MisfitError) else Problem(str(exc))
+
+
 def path_text(path: KeyPath) -> str:
     """Write a path as people do: ``groups.g.members[0]``."""
     text = ""
@@ -65,6 +104,14 @@ class Report:
     places: dict[KeyPath, Place] = field(factory=dict[KeyPath, Place])
     """Where each key, and each item of a list, is written."""
 
+    spellings: dict[KeyPath, tuple[str, str]] = field(
+        factory=dict[KeyPath, tuple[str, str]], init=False
+    )
+    """Values whose text is not the one that is written: that one, and the other."""
+
+    folded: set[KeyPath] = field(factory=set[KeyPath], init=False)
+    """Texts whose lines were joined."""
+
     _faults: list[Fault] = field(factory=list[Fault], init=False)
     _warnings: list[Fault] = field(factory=list[Fault], init=False)
     _tainted: set[KeyPath] = field(factory=set[KeyPath], init=False)
@@ -81,14 +128,14 @@ class Report:
         """All warnings, in the order of the files and of their lines."""
         return self._in_order(self._warnings)
 
-    def fault(self, path: KeyPath, message: str, place: Place | None = None) -> None:
+    def fault(self, path: KeyPath, problem: str | Problem, place: Place | None = None) -> None:
         """Note that ``path`` makes the document unusable; ``place`` overrides where it stands."""
-        self._faults.append(self._note(path, message, place))
+        self._faults.append(self._note(path, problem, place))
         self.taint(path)
 
-    def warn(self, path: KeyPath, message: str) -> None:
-        """Note that ``path`` is odd but harmless."""
-        self._warnings.append(self._note(path, message, None))
+    def warn(self, path: KeyPath, problem: str | Problem, place: Place | None = None) -> None:
+        """Note that ``path`` is odd but harmless; ``place`` overrides where it stands."""
+        self._warnings.append(self._note(path, problem, place))
 
     def taint(self, path: KeyPath) -> None:
         """Keep later steps from complaining about ``path``."""
@@ -115,6 +162,7 @@ class Report:
         self._order.setdefault(part.file, len(self._order))
         for path, place in part.places.items():
             self.places.setdefault(moved(path), Place(place.line, place.column, part.file))
+        self.folded.update(moved(path) for path in part.folded)
         self._tainted.update(moved(path) for path in part._tainted)
         self._faults += part._faults
         self._warnings += part._warnings
@@ -125,14 +173,22 @@ class Report:
 
         return tuple(sorted(faults, key=key))
 
-    def _note(self, path: KeyPath, message: str, place: Place | None) -> Fault:
-        place = place or self._place_of(path)
-        if place is None:
-            return Fault(path_text(path), message, self.file)
-        file = place.file or self.file
-        return Fault(path_text(path), message, file, place.line, place.column)
+    def _note(self, path: KeyPath, problem: str | Problem, place: Place | None) -> Fault:
+        known = Problem(problem) if isinstance(problem, str) else problem
+        place = place or self.place_of(path) or Place(0, 0)
+        return Fault(
+            path_text(path),
+            str(known),
+            place.file or self.file,
+            place.line,
+            place.column,
+            expected=known.expected,
+            found=known.found,
+            suggestion=known.suggestion,
+        )
 
-    def _place_of(self, path: KeyPath) -> Place | None:
+    def place_of(self, path: KeyPath) -> Place | None:
+        """Return where ``path`` is written; ``None``: nobody knows."""
         # What was filled in, such as a default, stands where its section does.
         for length in range(len(path), 0, -1):
             if place := self.places.get(path[:length]):

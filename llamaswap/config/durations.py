@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 
-from llamaswap.config.conversions import describe
-from llamaswap.config.document import Plain
+from attrs import evolve
+
+from llamaswap.config.conversions import describe, misfit
+from llamaswap.config.document import MisfitError, Plain, Problem
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 _PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
@@ -17,7 +19,7 @@ _DURATION = re.compile(rf"[-+]?(?:0|(?:{_PART.pattern})+)", re.ASCII)
 _LONGEST = 2**63 / 1e9
 """Seconds: about 292 years, the most that the notation's home can count."""
 
-_EXPECTED = 'expected a duration like "90s" or "1m30s"'
+_EXPECTED = 'a duration like "90s" or "1m30s"'
 
 
 def to_duration(value: Plain) -> float:
@@ -27,12 +29,15 @@ def to_duration(value: Plain) -> float:
         ValueError: it is no such text.
     """
     if not isinstance(value, str):
-        raise ValueError(f"{_EXPECTED}, found {describe(value)}")  # noqa: TRY004 - one class for all faults
+        raise misfit(_EXPECTED, value)
     if _DURATION.fullmatch(value) is None:
-        raise ValueError(f"{_EXPECTED} (units ns, us, ms, s, m, h), found {describe(value)}")
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+        raise misfit(f"{_EXPECTED} (units ns, us, ms, s, m, h)", value)
+    # To the nanosecond, as there: so what is written of it reads as the same.
+    seconds = round(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value)), 9)
     if seconds >= _LONGEST:
-        raise ValueError(f"the duration {describe(value)} is longer than 292 years")
+        raise MisfitError(
+            Problem("the duration {found} is longer than 292 years", found=describe(value))
+        )
     return -seconds if value.startswith("-") else seconds
 
 
@@ -43,11 +48,11 @@ def to_seconds(value: Plain) -> float:
         ValueError: it is neither, or negative.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{_EXPECTED}, or seconds, found {describe(value)}")  # noqa: TRY004 - one class for all faults
+        raise misfit(f"{_EXPECTED}, or seconds", value)
     seconds = to_duration(value) if isinstance(value, str) else float(value)
     # Written so that it refuses what is no number at all, too.
     if not 0 <= seconds < _LONGEST:
-        raise ValueError(f"expected at least 0 seconds, found {describe(value)}")
+        raise misfit("at least 0 seconds", value)
     return seconds
 
 
@@ -61,8 +66,8 @@ def to_wait(value: Plain) -> float | None:
         return None
     try:
         return to_seconds(value)
-    except ValueError as exc:
-        raise ValueError(f"{exc}; auto is possible too") from exc
+    except MisfitError as exc:
+        raise MisfitError(evolve(exc.problem, suggestion="auto is possible too")) from exc
 
 
 def to_limit(value: Plain) -> float | None:

@@ -11,6 +11,8 @@ import difflib
 import re
 from collections.abc import Mapping
 
+from llamaswap.config.document import MisfitError, Problem, problem_of
+
 REFERENCE = re.compile(r"\$\{env\.([a-zA-Z_][a-zA-Z0-9_]*)\}")
 
 # Inside ``[…]`` and ``{…}`` YAML reads a brace as its own. While it parses, the
@@ -28,22 +30,22 @@ def reveal(text: str) -> str:
     return _HIDDEN.sub(r"${\1}", text)
 
 
-def fill(text: str, environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+def fill(text: str, environ: Mapping[str, str]) -> tuple[str, tuple[Problem, ...]]:
     """Replace every reference in ``text`` by the variable's value.
 
     A value that itself holds a reference is filled in once more, not further.
 
     Returns:
-        The text, in which what cannot be filled stays as it is, and a sentence
+        The text, in which what cannot be filled stays as it is, and a problem
         for each variable that is not set or cannot be used.
     """
-    problems: dict[str, str] = {}
+    problems: dict[str, Problem] = {}
 
     def replaced(found: re.Match[str]) -> str:
         try:
             return _value(found[1], environ)
         except ValueError as exc:
-            problems[found[1]] = str(exc)
+            problems[found[1]] = problem_of(exc)
             return found[0]
 
     filled = REFERENCE.sub(replaced, REFERENCE.sub(replaced, text))
@@ -54,8 +56,9 @@ def _value(name: str, environ: Mapping[str, str]) -> str:
     value = environ.get(name)
     if value is None:
         near = difflib.get_close_matches(name, environ, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"the environment variable {name} is not set{hint}")
+        hint = f"did you mean {near[0]}?" if near else ""
+        text = "the environment variable {found} is not set"
+        raise MisfitError(Problem(text, found=name, suggestion=hint))
     if any(mark in value for mark in "\n\r\0"):
         raise ValueError(
             f"the value of the environment variable {name} holds newlines or NUL characters"

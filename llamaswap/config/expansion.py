@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from llamaswap.config import keys
-from llamaswap.config.conversions import describe, macro_text, to_integer, to_section
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.conversions import macro_text, misfit, to_integer, to_section
+from llamaswap.config.document import KeyPath, Plain, Problem, Report, problem_of
 from llamaswap.config.filters import BY_ID, rename_by_id, translate_old
 from llamaswap.config.macros import (
     Scope,
@@ -20,6 +20,7 @@ from llamaswap.config.macros import (
     expand,
     refuse_left_over,
     substitute,
+    warn_unclosed,
 )
 from llamaswap.config.ports import DEFAULT_PROXY, Ports, PortSlot
 from llamaswap.config.schema import Config
@@ -66,7 +67,7 @@ def section_at(value: Plain, path: KeyPath, report: Report) -> dict[str, Plain]:
         return to_section(value)
     except ValueError as exc:
         if not report.is_tainted(path):
-            report.fault(path, str(exc))
+            report.fault(path, problem_of(exc))
         return {}
 
 
@@ -87,6 +88,7 @@ def _filled(
     later: frozenset[str] = frozenset(),
 ) -> Plain:
     filled = substitute(value, scope, path, report)
+    warn_unclosed(filled, scope, path, report)
     refuse_left_over(filled, scope, path, report, later=later)
     return filled
 
@@ -96,7 +98,7 @@ def _filled_model(
 ) -> dict[str, Plain]:
     path = ("models", model)
     if value is not None and not isinstance(value, dict):
-        report.fault(path, f"expected a mapping of keys, found {describe(value)}")
+        report.fault(path, misfit("a mapping of keys", value).problem)
         report.taint((*path, "proxy"))
         return {}
     fields = dict(value or {})
@@ -109,12 +111,20 @@ def _filled_model(
     for key, content in fields.items():
         if key in {"cmd", "cmdStop"} and isinstance(content, str):
             # Before macros, so that what is commented out may be undefined.
-            content = strip_comments(content)  # noqa: PLW2901 - the same field, cleaner
+            content = _uncommented(content, (*path, key), report)  # noqa: PLW2901 - the same field, cleaner
         later = _AT_STOP if key == "cmdStop" else _AT_START
         fields[key] = _filled(content, scope, (*path, key), report, later)
     fields = _renamed(fields, scope, path, report)
     filled = ports.fill(fields, path, report)
     return filled if macros is None else {**filled, "macros": macros}
+
+
+def _uncommented(text: str, path: KeyPath, report: Report) -> str:
+    bare = strip_comments(text)
+    if bare != text and path in report.folded:
+        message = "the comment swallows what follows it: a text that begins with > joins its lines"
+        report.warn(path, Problem(message, suggestion="use | there"))
+    return bare
 
 
 def _renamed(

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from attrs import define, field, frozen
 
 from llamaswap.config.conversions import describe
-from llamaswap.config.document import KeyPath, Plain, Report, path_text
+from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.expansion import section_at
-from llamaswap.config.names import suggestion
+from llamaswap.config.names import unknown_model
 from llamaswap.config.sections import GroupSection
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.policy.eviction import DEFAULT_GROUP, GroupRule
@@ -35,7 +35,7 @@ class Routing:
     matrix: Plain = None
     """The matrix in force; ``None``: groups are."""
 
-    unbuilt: tuple[str, ...] = ()
+    unbuilt: tuple[KeyPath, ...] = ()
     """Key paths in it that have no behaviour yet."""
 
 
@@ -101,7 +101,7 @@ class _Members:
         """Return the model that ``text`` means, which ``group`` claims; ``None``: there is none."""
         model = self.ids.get(text)
         if model is None:
-            self.report.fault(place, f"unknown model {text!r}{suggestion(text, self.ids)}")
+            self.report.fault(place, unknown_model(text, self.ids))
             return None
         owner = self._owners.get(model)
         if owner == group:
@@ -129,12 +129,18 @@ def _new_style(
             )
             return Routing(path)
         here = (*_SETTINGS, "matrix")
-        return Routing(here, matrix=matrix, unbuilt=(path_text(here),))
+        return Routing(here, matrix=matrix, unbuilt=(here,))
     if report.is_tainted((*_ROUTER, "use")):
         return Routing(path)
     if use not in (None, "", "group"):
-        message = f"unknown router: expected group or matrix, found {describe(use)}"
-        report.fault((*_ROUTER, "use"), message)
+        report.fault(
+            (*_ROUTER, "use"),
+            Problem(
+                "unknown router: expected {expected}, found {found}",
+                "group or matrix",
+                describe(use),
+            ),
+        )
     elif matrix is not None:
         report.warn((*_SETTINGS, "matrix"), "the matrix has no effect without use: matrix")
     return Routing(path, section_at(groups, path, report))

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, get_args
 
 from attrs import define, field, has
 
-from llamaswap.config.document import KeyPath, Plain, Report, path_text
+from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.fields import keys_of
 from llamaswap.config.schema import OLD_STRIP_PARAMS, Config, FiltersConfig
 
@@ -58,7 +58,7 @@ _UNBUILT: frozenset[KeyPath] = frozenset(
 )
 
 
-def survey(document: Mapping[str, Plain], report: Report) -> tuple[str, ...]:
+def survey(document: Mapping[str, Plain], report: Report) -> tuple[KeyPath, ...]:
     """Warn of unknown keys; return the paths of those that are known but not built."""
     walk = _Survey(report)
     walk.section(document, TOP, (), ())
@@ -68,7 +68,7 @@ def survey(document: Mapping[str, Plain], report: Report) -> tuple[str, ...]:
 @define
 class _Survey:
     report: Report
-    unbuilt: list[str] = field(factory=list[str], init=False)
+    unbuilt: list[KeyPath] = field(factory=list[KeyPath], init=False)
 
     def section(
         self, values: Mapping[str, Plain], keys: Keys, path: KeyPath, pattern: KeyPath
@@ -78,23 +78,24 @@ class _Survey:
             name = key if key in keys else ANY
             if name not in keys:
                 if not key.startswith("x-"):
-                    self.report.warn((*path, key), f"unknown key {key!r}{_advice(key, keys)}")
+                    self.report.warn((*path, key), _unknown(key, keys))
                 continue
             # Null says nothing, so it asks for no behaviour either.
             if (*pattern, name) in _UNBUILT and value is not None:
-                self.unbuilt.append(path_text((*path, key)))
+                self.unbuilt.append((*path, key))
             below = keys[name]
             if below is not None and isinstance(value, dict):
                 self.section(value, below, (*path, key), (*pattern, name))
 
 
-def _advice(key: str, keys: Keys) -> str:
+def _unknown(key: str, keys: Keys) -> Problem:
     # Other spellings of the same words first: ``cmd_stop``, ``globalTtl``.
     # Where two share their letters, the one that stands first is the one to advise.
     plain = {_folded(name): name for name in reversed(list(keys))}
     if near := difflib.get_close_matches(_folded(key), plain, n=1):
-        return f", did you mean {plain[near[0]]!r}?"
-    return ": it has no effect here"
+        hint = f"did you mean {plain[near[0]]!r}?"
+        return Problem("unknown key {found}", "", repr(key), hint, joint=", ")
+    return Problem("unknown key {found}: it has no effect here", found=repr(key))
 
 
 def _folded(key: str) -> str:

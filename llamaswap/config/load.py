@@ -15,12 +15,15 @@ from attrs import evolve, frozen
 from llamaswap.config import sources
 from llamaswap.config.building import build
 from llamaswap.config.conversions import describe
-from llamaswap.config.document import Plain, Report
+from llamaswap.config.document import Plain, Problem, Report
 from llamaswap.config.merging import Part, merge
 from llamaswap.config.nodes import to_plain
 from llamaswap.config.schema import Config
 from llamaswap.config.sources import Source
+from llamaswap.config.spelling import warn_respelled
 from llamaswap.errors import ConfigError, Fault
+
+_TOP = "the top-level must be {expected}, found {found}"
 
 
 @frozen
@@ -108,6 +111,7 @@ def _read(source: Source, environ: Mapping[str, str]) -> Part:
     text = sources.decode(source, report)
     root = None if text is None else sources.parse(text, report)
     value = None if root is None else to_plain(root, environ, report)
+    warn_respelled(report)
     top = _top(value, report, is_file=source.path is not None)
     return Part(top, report, is_broken=bool(report.faults) and not isinstance(value, dict))
 
@@ -117,11 +121,11 @@ def _top(value: Plain, report: Report, *, is_file: bool) -> dict[str, Plain]:
     if isinstance(value, dict):
         return value
     if isinstance(value, list) and (value or not is_file):
-        report.fault((), "the top-level must be a mapping of keys, found a list")
+        report.fault((), Problem(_TOP, "a mapping of keys", "a list"))
     elif isinstance(value, str) and not is_file:
         # Nobody writes such a text, but many give a file's name as one.
-        message = f"the top-level must be a mapping of keys, found {describe(value)}; "
-        report.fault((), message + "give a file as a pathlib.Path")
+        hint = "give a file as a pathlib.Path"
+        report.fault((), Problem(_TOP, "a mapping of keys", describe(value), hint))
     elif value is not None and not report.faults:
         report.warn((), f"there are no keys in it, only {describe(value)}: nothing is configured")
     return {}

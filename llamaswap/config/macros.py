@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from llamaswap.config.conversions import describe, macro_text
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Report, problem_of
 from llamaswap.config.environment import REFERENCE as ENVIRONMENT
 
 MacroValue: TypeAlias = str | int | float | bool
@@ -31,6 +31,7 @@ MAX_EXPANDED = 1_000_000
 lines by macros that each use the one above twice."""
 
 _NAME = re.compile("[a-zA-Z0-9_-]+")
+_UNCLOSED = re.compile(r"\$\{([a-zA-Z0-9_-]+)(?![a-zA-Z0-9_-])(?!\})")
 _LEFT_OVER = re.compile(r"\$\{([a-zA-Z0-9_-]+)\}")
 
 
@@ -58,8 +59,8 @@ def declare(value: Plain, path: KeyPath, report: Report) -> Scope:
     if value is None:
         return Scope()
     if not isinstance(value, dict):
-        message = f"macros must be a mapping of names to values, found {describe(value)}"
-        report.fault(path, message)
+        text = "macros must be {expected}, found {found}"
+        report.fault(path, Problem(text, "a mapping of names to values", describe(value)))
         return Scope()
     macros: dict[str, MacroValue] = {}
     broken: set[str] = set()
@@ -68,7 +69,7 @@ def declare(value: Plain, path: KeyPath, report: Report) -> Scope:
             macros[name] = _checked(name, content)
         except ValueError as exc:
             broken.add(name)
-            report.fault((*path, name), str(exc))
+            report.fault((*path, name), problem_of(exc))
     return Scope(macros, frozenset(broken))
 
 
@@ -114,19 +115,34 @@ def expand(text: str, macros: Mapping[str, MacroValue]) -> MacroValue | None:
 
 def left_over(value: Plain, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     """List the references that are still in ``value``: where, and what stands in the braces."""
+    for place, text in _texts(value, path):
+        for pattern, prefix in ((_LEFT_OVER, ""), (ENVIRONMENT, "env.")):
+            for found in pattern.finditer(text):
+                yield place, prefix + found[1]
+
+
+def _texts(value: Plain, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """List all texts in ``value`` with their places."""
     match value:
         case str():
-            for pattern, prefix in ((_LEFT_OVER, ""), (ENVIRONMENT, "env.")):
-                for found in pattern.finditer(value):
-                    yield path, prefix + found[1]
+            yield path, value
         case list():
             for index, item in enumerate(value):
-                yield from left_over(item, (*path, index))
+                yield from _texts(item, (*path, index))
         case dict():
             for key, item in value.items():
-                yield from left_over(item, (*path, key))
+                yield from _texts(item, (*path, key))
         case _:
             pass
+
+
+def warn_unclosed(value: Plain, scope: Scope, path: KeyPath, report: Report) -> None:
+    """Warn of references in ``value`` whose brace is not closed: they stay as they are."""
+    for place, text in _texts(value, path):
+        for found in _UNCLOSED.finditer(text):
+            if found[1] in (*scope.macros, *RESERVED):
+                told = Problem("{found} is not closed, so nothing is filled in", found=found[0])
+                report.warn(place, evolve(told, suggestion=f"write {found[0]}}}"))
 
 
 def refuse_left_over(
@@ -150,7 +166,7 @@ def refuse_left_over(
         if name in scope.broken or (name.startswith("env.") and report.is_tainted(place)):
             report.taint(place)
         elif name not in later:
-            report.fault(place, f"unknown macro ${{{name}}}{_advice(name, scope)}")
+            report.fault(place, _unknown(name, scope))
 
 
 def _checked(name: str, content: Plain) -> MacroValue:
@@ -161,15 +177,21 @@ def _checked(name: str, content: Plain) -> MacroValue:
             f"the macro name {name!r} has invalid characters: letters, digits, _ and - are possible"
         )
     if not isinstance(content, str | int | float):
-        raise ValueError(  # noqa: TRY004 - one class for all faults
-            f"the macro {name!r} must be a scalar (text, number, true or false), "
-            f"found {describe(content)}"
-        )
+        text = f"the macro {name!r} must be {{expected}}, found {{found}}"
+        expected = "a scalar (text, number, true or false)"
+        raise MisfitError(Problem(text, expected, describe(content)))
     if isinstance(content, str) and f"${{{name}}}" in content:
         raise ValueError(f"the macro {name!r} has a self-reference: it cannot use itself")
     if name in RESERVED:
         raise ValueError(f"the macro name {name!r} is reserved: it gets its value by itself")
     return content
+
+
+def _unknown(name: str, scope: Scope) -> Problem:
+    advice = _advice(name, scope)
+    near = difflib.get_close_matches(name, (*scope.macros, *RESERVED), n=1)
+    hint = f"did you mean ${{{near[0]}}}?" if near and not advice else ""
+    return Problem(f"unknown macro {{found}}{advice}", "", f"${{{name}}}", hint)
 
 
 def _advice(name: str, scope: Scope) -> str:
@@ -184,5 +206,4 @@ def _advice(name: str, scope: Scope) -> str:
         return ": it is known in cmdStop only, when the model is stopped"
     if name in RESERVED:
         return ": it is known inside models only"
-    near = difflib.get_close_matches(name, (*scope.macros, *RESERVED), n=1)
-    return f"; did you mean ${{{near[0]}}}?" if near else ""
+    return ""

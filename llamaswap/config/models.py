@@ -5,17 +5,19 @@ Pure. The file's special numbers (-1, 0) are turned into what they stand for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from attrs import evolve
 
 from llamaswap.config.conversions import to_section, value_at
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.filters import with_automatic_aliases
+from llamaswap.config.names import misnamed
 from llamaswap.config.ports import PortSlot
 from llamaswap.config.schema import MODALITIES, CapabilitiesConfig, ModelConfig
 from llamaswap.config.structure import kept_places, structure
-from llamaswap.config.text import split_command
+from llamaswap.config.text import bare_words, open_quote, split_command
 from llamaswap.config.urls import url_problem
 from llamaswap.policy.messages import ModelId
 
@@ -25,7 +27,10 @@ COMFY = "comfyui_auto"
 COMFY_CONCURRENCY = 50
 """Requests at one time that such a model takes at least, as in the reference."""
 
-_SHELL_WORDS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1", "2>"})
+_SHELL = re.compile(
+    r"&&|\|\|?|;|&|<<?|(?:[0-9]|&)?>>?(?:&[0-9])?[\w./~-]*|.*(?:\$\(|`).*", re.DOTALL
+)
+"""Words that a shell would act on. None begins with ``<|``: so do tokens of models."""
 
 
 def build_models(sections: Mapping[str, Plain], report: Report) -> dict[ModelId, ModelConfig]:
@@ -86,6 +91,7 @@ def check_model(
     _check_numbers(model, path, report)
     _check_capabilities(model.capabilities, path, values, report)
     _check_command(model.cmd, path, report)
+    _check_environment(model.env, path, values, report)
     limit = model.concurrency_limit
     meant = evolve(
         model,
@@ -129,9 +135,11 @@ def _comfy(model: ModelConfig) -> ModelConfig:
     )
 
 
-def _proxy_problem(proxy: str) -> str | None:
+def _proxy_problem(proxy: str) -> Problem | None:
     if not proxy:
-        return "proxy is empty: give an address, or leave it out to get http://localhost:${PORT}"
+        return Problem(
+            "proxy is empty: give an address, or leave it out to get http://localhost:${PORT}"
+        )
     return url_problem(proxy)
 
 
@@ -139,13 +147,20 @@ def _check_numbers(model: ModelConfig, path: KeyPath, report: Report) -> None:
     if model.ttl is not None and model.ttl < -1:
         report.fault(
             (*path, "ttl"),
-            f"invalid TTL {model.ttl}: expected seconds, 0 for never, or -1 for globalTTL",
+            Problem(
+                "invalid TTL {found}: expected {expected}",
+                "seconds, 0 for never, or -1 for globalTTL",
+                str(model.ttl),
+            ),
         )
     if model.unload_timeout is not None and model.unload_timeout < 0:
         report.fault(
             (*path, "unloadTimeout"),
-            f"invalid unloadTimeout {model.unload_timeout}: expected seconds, or 0 for the "
-            "top-level one",
+            Problem(
+                "invalid unloadTimeout {found}: expected {expected}",
+                "seconds, or 0 for the top-level one",
+                str(model.unload_timeout),
+            ),
         )
 
 
@@ -158,22 +173,36 @@ def _check_capabilities(
         for word, place in zip(words, places, strict=False):
             if word not in MODALITIES:
                 known = ", ".join(MODALITIES)
-                report.fault(place, f"unknown capability {word!r}: expected one of {known}")
+                text = "unknown capability {found}: expected {expected}"
+                report.fault(place, misnamed(text, word, MODALITIES, expected=f"one of {known}"))
     if capabilities.context < 0:
-        message = f"expected at least 0 tokens, found {capabilities.context}"
-        report.fault((*here, "context"), message)
+        problem = Problem(expected="at least 0 tokens", found=str(capabilities.context))
+        report.fault((*here, "context"), problem)
+
+
+def _check_environment(
+    entries: tuple[str, ...], path: KeyPath, values: Mapping[str, Plain], report: Report
+) -> None:
+    places = kept_places(values.get("env"), (*path, "env"))
+    for entry, place in zip(entries, places, strict=False):
+        if "=" not in entry:
+            report.warn(place, Problem(expected="NAME=value", found=repr(entry)))
 
 
 def _check_command(command: str, path: KeyPath, report: Report) -> None:
     """Warn of what a shell would do, and nobody does here."""
     if report.is_tainted((*path, "cmd")):
         return
-    words = split_command(command)
+    here = (*path, "cmd")
+    words, bare = split_command(command), bare_words(command)
     if not words:
-        report.warn((*path, "cmd"), "the command is empty: the model cannot be started")
-    elif shell := [word for word in words if word in _SHELL_WORDS]:
-        message = f"{shell[0]!r} is given to the program as an argument, since no shell is used"
-        report.warn((*path, "cmd"), message)
-    elif "#" in words:
+        report.warn(here, "the command is empty: the model cannot be started")
+    elif quote := open_quote(command):
+        report.warn(here, f"the quote {quote} is never closed: all that follows it is one argument")
+    elif shell := [word for word in bare if _SHELL.fullmatch(word)]:
+        text = "{found} is given to the program as an argument, since no shell is used"
+        report.warn(here, Problem(text, found=repr(shell[0])))
+    elif "#" in bare:
         message = "what follows # is no comment: only whole lines that begin with # are"
-        report.warn((*path, "cmd"), message)
+        hint = "with | in place of > lines stay whole" if here in report.folded else ""
+        report.warn(here, Problem(message, suggestion=hint))

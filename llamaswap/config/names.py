@@ -12,6 +12,7 @@ from typing import Self
 
 from attrs import frozen
 
+from llamaswap.config.document import Problem
 from llamaswap.config.schema import ModelConfig
 from llamaswap.config.sections import PeerConfig
 from llamaswap.policy.messages import ModelId
@@ -27,9 +28,30 @@ def local_names(models: Mapping[ModelId, ModelConfig]) -> dict[str, ModelId]:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence that says which of ``known`` was meant, if one is near."""
+    """Say which of ``known`` was probably meant; empty if none is near."""
     near = difflib.get_close_matches(name, known, n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def misnamed(
+    text: str, name: str, known: Iterable[str], *, expected: str = "", like: str | None = None
+) -> Problem:
+    """Return the problem that ``name`` is none of ``known``.
+
+    Args:
+        text: the sentence; see `Problem`.
+        name: what was found.
+        known: what was possible.
+        expected: that in words, if ``text`` has a place for it.
+        like: what to compare in place of ``name``.
+    """
+    hint = suggestion(name if like is None else like, known)
+    return Problem(text, expected, repr(name), hint, joint=", ")
+
+
+def unknown_model(name: str, known: Iterable[str]) -> Problem:
+    """Return the problem that no model is called ``name``."""
+    return misnamed("unknown model {found}", name, known)
 
 
 @frozen

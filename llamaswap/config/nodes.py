@@ -13,7 +13,8 @@ from typing import TypeAlias
 from attrs import define, field, frozen
 
 from llamaswap.config import environment, scalars
-from llamaswap.config.document import KeyPath, Place, Plain, Report
+from llamaswap.config.conversions import to_text
+from llamaswap.config.document import KeyPath, Place, Plain, Problem, Report, Timestamp
 
 MAX_DEPTH = 100
 """Levels of nesting: ten times what a configuration has, a tenth of Python's own limit."""
@@ -35,6 +36,8 @@ class Scalar:
     """It stood without quotes, so its text decides what it is."""
 
     tag: str | None = None
+    is_folded: bool = False
+    """It is a text that begins with ``>``, whose lines are joined."""
 
 
 @frozen(eq=False)
@@ -191,22 +194,33 @@ class _Reading:
         except ValueError as exc:
             self._fault(path, str(exc), node.place, borrowed=borrowed)
             return None
-        return scalars.resolve(text) if node.is_plain else text
+        if node.is_folded:
+            self.report.folded.add(path)
+        if not node.is_plain:
+            return text
+        value = scalars.resolve(text)
+        if isinstance(value, int | float | Timestamp) and not borrowed:
+            meant = to_text(value)
+            if meant != text:
+                self.report.spellings[path] = (text, meant)
+        return value
 
     def _text(self, node: Scalar, path: KeyPath, *, borrowed: bool) -> str:
         text, problems = environment.fill(node.text, self.environ)
         if _UNUSABLE.search(text):
             text = _UNUSABLE.sub("\ufffd", text)
-            problems += ("the text holds a character that no program can be given",)
+            problems += (Problem("the text holds a character that no program can be given"),)
         for problem in problems:
             self._fault(path, problem, node.place, borrowed=borrowed)
         return text
 
-    def _fault(self, path: KeyPath, message: str, place: Place, *, borrowed: bool) -> None:
+    def _fault(
+        self, path: KeyPath, problem: str | Problem, place: Place, *, borrowed: bool
+    ) -> None:
         if borrowed:
             self.report.taint(path)
         else:
-            self.report.fault(path, message, place)
+            self.report.fault(path, problem, place)
 
 
 def _parts(node: Node, *, borrowed: bool) -> Iterator[tuple[Node, bool]]:

@@ -12,7 +12,7 @@ from typing import cast
 from attrs import define, evolve, field, frozen
 
 from llamaswap.config.conversions import value_at
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.document import KeyPath, Plain, Report, path_text
 from llamaswap.config.filters import BY_ID, rename_by_id
 from llamaswap.config.macros import left_over
 from llamaswap.config.schema import FiltersConfig, ModelConfig
@@ -132,17 +132,26 @@ def _refuse(model: dict[str, Plain], path: KeyPath, report: Report) -> None:
         if not is_known:
             report.taint(place)
         elif place == (*path, "proxy"):
-            report.fault(
-                place,
-                "proxy uses ${PORT}, but cmd does not: put ${PORT} into cmd, or give proxy "
-                "the address where the command listens",
-            )
+            report.taint(place)
+            _refuse_proxy(model.get("cmd"), path, report)
         else:
             report.fault(
                 place,
                 "unknown macro ${PORT}: the model has no port, because its cmd does not "
                 "use ${PORT}",
             )
+
+
+def _refuse_proxy(command: Plain, path: KeyPath, report: Report) -> None:
+    if isinstance(command, str) and command.strip():
+        report.fault(
+            (*path, "proxy"),
+            "proxy uses ${PORT}, but cmd does not: put ${PORT} into cmd, or give proxy "
+            "the address where the command listens",
+        )
+    else:
+        message = f"{path_text(path)} has no cmd: give the command that starts its server"
+        report.fault((*path, "cmd"), message)
 
 
 def _left_in_names(model: dict[str, Plain], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

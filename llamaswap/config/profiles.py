@@ -11,7 +11,7 @@ from attrs import evolve
 
 from llamaswap.config.document import KeyPath, Plain, Report
 from llamaswap.config.expansion import section_at
-from llamaswap.config.names import BaseNames, suggestion
+from llamaswap.config.names import BaseNames, unknown_model
 from llamaswap.config.sections import ProfileConfig
 from llamaswap.config.structure import structure
 
@@ -52,5 +52,4 @@ def _check_pins(
         if not pin.strip():
             report.fault((*path, pin), "the name of a pin cannot be empty")
         elif target and target not in selectors and names.resolve(target) is None:
-            hint = suggestion(target, names.bases)
-            report.fault((*path, pin), f"unknown model {target!r}{hint}")
+            report.fault((*path, pin), unknown_model(target, names.bases))

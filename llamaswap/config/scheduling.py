@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping
 from attrs import evolve
 
 from llamaswap.config.conversions import describe
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.expansion import section_at
 from llamaswap.config.groups import Routing
-from llamaswap.config.names import suggestion
+from llamaswap.config.names import unknown_model
 from llamaswap.config.sections import FifoConfig, MatrixConfig, RoutingSection
 from llamaswap.config.structure import structure
 from llamaswap.policy.matrix import Matrix, compile_matrix
@@ -42,13 +42,14 @@ def build_scheduling(
     """
     if section.scheduler.use not in {"", "fifo"}:
         found = describe(section.scheduler.use)
-        report.fault((*_SCHEDULER, "use"), f"unknown scheduler: expected fifo, found {found}")
+        text = "unknown scheduler: expected {expected}, found {found}"
+        report.fault((*_SCHEDULER, "use"), Problem(text, "fifo", found))
     fifo = section.scheduler.settings.fifo
     priority: dict[ModelId, int] = {}
     for name, number in fifo.priority.items():
         model = ids.get(name)
         if model is None:
-            report.fault((*_PRIORITY, name), f"unknown model {name!r}{suggestion(name, ids)}")
+            report.fault((*_PRIORITY, name), unknown_model(name, ids))
         elif model != name and (model in fifo.priority or model in priority):
             message = f"the model {model!r} has a priority by another name, which counts"
             report.warn((*_PRIORITY, name), message)
@@ -66,13 +67,23 @@ def build_matrix(
     values = section_at(routing.matrix, routing.path, report)
     matrix = structure(MatrixConfig, values, routing.path, report)
     if any(report.is_tainted((*routing.path, key)) for key in ("vars", "sets")):
-        # What is missing there would look like mistakes elsewhere.
+        # What is missing there would look like mistakes elsewhere, but what is empty is so.
+        sets = section_at(values.get("sets"), (*routing.path, "sets"), report)
+        empty = {name: "" for name, text in sets.items() if text in (None, "")}
+        if empty:
+            _compiled(MatrixConfig(sets=empty), routing.path, models, report)
         return matrix, None
     if not isinstance(routing.matrix, dict):
         return matrix, None
+    return matrix, _compiled(matrix, routing.path, models, report)
+
+
+def _compiled(
+    matrix: MatrixConfig, path: KeyPath, models: Collection[ModelId], report: Report
+) -> Matrix | None:
     try:
-        return matrix, compile_matrix(matrix.vars, matrix.evict_costs, matrix.sets, models)
+        return compile_matrix(matrix.vars, matrix.evict_costs, matrix.sets, models)
     except MatrixError as exc:
         for problem in exc.problems:
-            report.fault((*routing.path, *problem.key), problem.message)
-        return matrix, None
+            report.fault((*path, *problem.key), problem.message)
+        return None

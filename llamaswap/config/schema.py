@@ -13,6 +13,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from llamaswap.config.document import Place
 from llamaswap.config.fields import key, section
 from llamaswap.config.macros import MacroValue
 from llamaswap.config.sections import (
@@ -164,7 +165,8 @@ class Config:
     """A whole configuration.
 
     Made by `llamaswap.load_config`, or in Python: give each model a ``proxy``
-    with its port, and a command that listens there.
+    with its port, and a command that listens there. Two are equal if they mean the
+    same, whatever they were read from.
     """
 
     models: Mapping[ModelId, ModelConfig] = section(
@@ -256,14 +258,17 @@ class Config:
         eq=False,
     )
 
-    unsupported: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = field(default=(), eq=False)
     """Key paths that are known but have no behaviour yet. Serving is refused while
     there are any, so that nobody believes in a door that is not locked."""
 
-    warnings: tuple[Fault, ...] = ()
+    places: Mapping[str, Place] = field(factory=dict[str, Place], eq=False, repr=False)
+    """Where each of `unsupported` is written, by its key path."""
+
+    warnings: tuple[Fault, ...] = field(default=(), eq=False)
     """What is odd but harmless, such as unknown keys."""
 
-    sources: tuple[Path, ...] = ()
+    sources: tuple[Path, ...] = field(default=(), eq=False)
     """The files it was read from."""
 
     digest: str = field(default="", eq=False)

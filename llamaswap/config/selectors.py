@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.expansion import section_at
-from llamaswap.config.names import Base, BaseNames, suggestion
+from llamaswap.config.names import Base, BaseNames, misnamed, unknown_model
 from llamaswap.config.sections import SelectorConfig
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.policy.eviction import DEFAULT_GROUP, GroupRule
@@ -92,11 +92,11 @@ def _check_strategy(selector: SelectorConfig, path: KeyPath, report: Report) -> 
     if report.is_tainted(here):
         return
     if not selector.strategy:
-        report.fault(here, f"strategy is required: expected one of {known}")
+        report.fault(here, Problem("strategy is required: expected {expected}", f"one of {known}"))
     elif selector.strategy not in STRATEGIES:
-        hint = suggestion(selector.strategy, STRATEGIES)
-        message = f"unknown strategy {selector.strategy!r}: expected one of {known}{hint}"
-        report.fault(here, message)
+        text = "unknown strategy {found}: expected {expected}"
+        name = selector.strategy
+        report.fault(here, misnamed(text, name, STRATEGIES, expected=f"one of {known}"))
 
 
 def _targets(
@@ -120,7 +120,7 @@ def _targets(
             message = f"{target!r} is a selector: chaining selectors is not possible"
             report.fault(place, message)
         elif base is None:
-            report.fault(place, f"unknown model {target!r}{suggestion(target, names.bases)}")
+            report.fault(place, unknown_model(target, names.bases))
         else:
             found.append((base, place))
     return found
@@ -129,11 +129,9 @@ def _targets(
 def _check_local(targets: Targets, path: KeyPath, report: Report) -> None:
     for base, place in targets:
         if base.peer is not None:
-            report.fault(
-                place,
-                f"expected a local model, since the strategy of {path[-1]!r} is warm; "
-                f"{base.model!r} is one of the peer {base.peer!r}",
-            )
+            found = f"{base.model!r} is one of the peer {base.peer!r}"
+            text = f"expected {{expected}}, since the strategy of {path[-1]!r} is warm; {{found}}"
+            report.fault(place, Problem(text, "a local model", found))
 
 
 def _check_spillover(
@@ -142,7 +140,7 @@ def _check_spillover(
     if selector.settings.spillover < 1:
         report.fault(
             (*path, "settings", "spillover"),
-            f"expected spillover >= 1, found {selector.settings.spillover}",
+            Problem(expected="spillover >= 1", found=str(selector.settings.spillover)),
         )
     seen: set[Base] = set()
     for base, place in targets:

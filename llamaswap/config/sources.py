@@ -11,7 +11,8 @@ import codecs
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -155,16 +156,26 @@ def parse(text: str, report: Report) -> Node | None:
         message = f"YAML parse error: control character U+{ord(bad[0]):04X}"
         report.fault((), message, _place(text[: bad.start()]))
         return None
+    composer = _Composer(_events(text))
     try:
-        return _Composer(iter(yaml.parse(environment.hide(text), _LOADER))).document()
+        root = composer.document()
     except _BrokenError as exc:
         report.fault((), f"YAML parse error: {exc}", exc.place)
     except yaml.MarkedYAMLError as exc:
-        report.fault((), f"YAML parse error: {_sentence(exc, text)}", _place_of_error(exc))
+        place = _place_of_error(exc, composer.opened)
+        report.fault((), f"YAML parse error: {_sentence(exc, text)}", place)
     except (yaml.YAMLError, ValueError, OverflowError) as exc:
         # The library lets what an escape or a tag decodes to slip through raw.
         report.fault((), f"YAML parse error: {exc}")
+    else:
+        if place := composer.second_document():
+            report.warn((), "what follows --- is a second document: only the first is read", place)
+        return root
     return None
+
+
+def _events(text: str) -> Iterator[Any]:
+    yield from yaml.parse(environment.hide(text), _LOADER)
 
 
 def to_text(value: object) -> str:
@@ -203,8 +214,13 @@ def _place(before: str) -> Place:
     return Place(len(lines), len(lines[-1]) + 1)
 
 
-def _place_of_error(exc: yaml.MarkedYAMLError) -> Place | None:
+def _place_of_error(exc: yaml.MarkedYAMLError, opened: Sequence[Place]) -> Place | None:
+    """Return where a person would look: what was not closed on its line is told where it opens."""
     mark = exc.problem_mark or exc.context_mark
+    if mark and opened and opened[-1].line <= mark.line:
+        return opened[-1]
+    if exc.context_mark and "quoted scalar" in (exc.context or ""):
+        mark = exc.context_mark
     return Place(mark.line + 1, mark.column + 1) if mark else None
 
 
@@ -227,13 +243,31 @@ class _Composer:
     )
     """``None``: the node is still open, so an alias would contain itself."""
 
+    opened: list[Place] = field(factory=list[Place], init=False)
+    """Where the brackets and braces stand that are still open, the innermost last."""
+
     def document(self) -> Node | None:
+        """Return the first document; ``None``: there is none."""
         next(self._events)  # the stream begins
         if not isinstance(next(self._events), yaml.DocumentStartEvent):
             return None
         root = self._node(next(self._events), 0)
         next(self._events)  # the document ends; this finds what trails it
         return root
+
+    def second_document(self) -> Place | None:
+        """Return where another document with something in it begins, if one does."""
+        try:
+            start = next(self._events, None)
+            if not isinstance(start, yaml.DocumentStartEvent):
+                return None
+            first = next(self._events)
+        except (yaml.YAMLError, ValueError, OverflowError):
+            # Nobody reads it, so nobody minds.
+            return None
+        is_empty = isinstance(first, yaml.ScalarEvent) and not first.value
+        mark: Any = start.start_mark
+        return None if is_empty else Place(mark.line + 1, mark.column + 1)
 
     def _node(self, event: Any, depth: int) -> Node:
         place = Place(event.start_mark.line + 1, event.start_mark.column + 1)
@@ -251,13 +285,30 @@ class _Composer:
 
     def _fresh(self, event: Any, place: Place, depth: int) -> Node:
         if isinstance(event, yaml.SequenceStartEvent):
-            return Items(tuple(self._children(yaml.SequenceEndEvent, depth)), place)
+            with self._opening(event, place):
+                return Items(tuple(self._children(yaml.SequenceEndEvent, depth)), place)
         if isinstance(event, yaml.MappingStartEvent):
-            children = tuple(self._children(yaml.MappingEndEvent, depth))
+            with self._opening(event, place):
+                children = tuple(self._children(yaml.MappingEndEvent, depth))
             pairs = tuple(zip(children[::2], children[1::2], strict=True))
             return Table(pairs, place, is_flow=bool(event.flow_style))
         is_plain = event.tag is None and event.implicit[0]
-        return Scalar(environment.reveal(event.value), place, is_plain=is_plain, tag=event.tag)
+        return Scalar(
+            environment.reveal(event.value),
+            place,
+            is_plain=is_plain,
+            tag=event.tag,
+            is_folded=event.style == ">",
+        )
+
+    @contextmanager
+    def _opening(self, event: Any, place: Place) -> Generator[None, None, None]:
+        """Remember where a bracket opens until it closes; after an error, for good."""
+        if event.flow_style:
+            self.opened.append(place)
+        yield
+        if event.flow_style:
+            self.opened.pop()
 
     def _children(self, end: type[object], depth: int) -> Iterator[Node]:
         while not isinstance(event := next(self._events), end):

@@ -26,14 +26,14 @@ from cattrs import (
 from cattrs.gen import make_dict_structure_fn, override
 
 from llamaswap.config.conversions import (
-    describe,
+    misfit,
     to_flag,
     to_integer,
     to_json,
     to_section,
     to_text,
 )
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.document import KeyPath, Plain, Problem, Report, problem_of
 from llamaswap.config.fields import keys_of
 from llamaswap.config.macros import MacroValue
 from llamaswap.policy.messages import ModelId
@@ -57,10 +57,10 @@ def structure(kind: type[T], values: dict[str, Plain], path: KeyPath, report: Re
             return _CONVERTER.structure(usable, kind)
         except BaseValidationError as exc:
             # At least one key less each time, so this ends.
-            for below, message in _faults(exc):
+            for below, problem in _faults(exc):
                 # What holds something tainted is looked at again, section by section.
                 if not report.is_told((*path, *below)):
-                    report.fault((*path, *below), message)
+                    report.fault((*path, *below), problem)
                 usable = _without(usable, below)
 
 
@@ -92,9 +92,9 @@ def _without(values: dict[str, Plain], path: KeyPath) -> dict[str, Plain]:
     return others
 
 
-def _faults(exc: BaseException) -> Iterator[tuple[KeyPath, str]]:
+def _faults(exc: Exception) -> Iterator[tuple[KeyPath, Problem]]:
     if not isinstance(exc, BaseValidationError):
-        yield (), str(exc)
+        yield (), problem_of(exc)
         return
     is_class = isinstance(exc, ClassValidationError)
     known = {info.attribute: info for info in keys_of(exc.cl)} if is_class else {}
@@ -102,9 +102,10 @@ def _faults(exc: BaseException) -> Iterator[tuple[KeyPath, str]]:
         for note in getattr(inner, "__notes__", ()):
             info = known[note.name] if isinstance(note, AttributeValidationNote) else None
             step: Any = note.index if info is None else info.name
-            for below, message in _faults(inner):
-                is_secret = info is not None and info.key.secret
-                yield (step, *below), message.partition(", found ")[0] if is_secret else message
+            is_secret = info is not None and info.key.secret
+            for below, problem in _faults(inner):
+                shown = Problem("expected {expected}", problem.expected) if is_secret else problem
+                yield (step, *below), shown
 
 
 def _hook(convert: Callable[[Plain], Any]) -> Hook:
@@ -122,8 +123,8 @@ def _made_of(origin: type) -> Callable[[Any], bool]:
 def _texts(raw: Any, kind: Any) -> tuple[str, ...]:
     """Structure a list of texts; what is null in it is dropped, as in the reference."""
     if not isinstance(raw, list):
-        hint = "" if isinstance(raw, dict) else "; put [ ] around it"
-        raise ValueError(f"expected a list of texts, found {describe(raw)}{hint}")  # noqa: TRY004 - becomes a fault
+        hint = "" if isinstance(raw, dict) else "put [ ] around it"
+        raise misfit("a list of texts", raw, hint)
     kept = ((index, item) for index, item in enumerate(raw) if item is not None)
     return tuple(_each(kept, to_text, kind).values())
 

@@ -46,8 +46,35 @@ def split_command(text: str, *, windows: bool = sys.platform == "win32") -> tupl
         text: the command, with its comment lines and lines continued by a backslash.
         windows: follow the quoting rules of Windows programs instead of POSIX ones.
     """
-    joined = "\n".join(_continued(line) for line in strip_comments(text).split("\n"))
-    return _split_windows(joined) if windows else _split_posix(joined)
+    joined = _joined(text)
+    return _split_windows(joined)[0] if windows else _split_posix(joined)
+
+
+def bare_words(text: str) -> tuple[str, ...]:
+    """Return those arguments of a command in which no quote and no backslash is written."""
+    pieces = [(piece.lastgroup, piece[0]) for piece in _POSIX_PIECE.finditer(_joined(text))]
+    kinds = ["blank", *(kind for kind, _ in pieces), "blank"]
+    return tuple(
+        piece
+        for (kind, piece), before, after in zip(pieces, kinds[:-2], kinds[2:], strict=True)
+        if (before, kind, after) == ("blank", "bare", "blank")
+    )
+
+
+def open_quote(text: str, *, windows: bool = sys.platform == "win32") -> str | None:
+    """Return the quote that a command opens and does not close; ``None``: all are closed."""
+    joined = _joined(text)
+    if windows:
+        return '"' if _split_windows(joined)[1] else None
+    for piece in _POSIX_PIECE.finditer(joined):
+        kind = piece.lastgroup
+        if kind in {"double", "single"} and len(piece[0]) != len(piece[kind]) + 2:
+            return piece[0][0]
+    return None
+
+
+def _joined(text: str) -> str:
+    return "\n".join(_continued(line) for line in strip_comments(text).split("\n"))
 
 
 def _continued(line: str) -> str:
@@ -72,7 +99,8 @@ def _split_posix(text: str) -> tuple[str, ...]:
     return (*words, word) if word is not None else tuple(words)
 
 
-def _split_windows(text: str) -> tuple[str, ...]:
+def _split_windows(text: str) -> tuple[tuple[str, ...], bool]:
+    """Return the arguments, and whether a quote is still open."""
     words: list[str] = []
     word: str | None = None
     quoted = False
@@ -92,4 +120,4 @@ def _split_windows(text: str) -> tuple[str, ...]:
             word = (word or "") + "\\" * pairs + ('"' if odd or doubled else "")
             position += doubled
             quoted = quoted if odd or doubled else not quoted
-    return (*words, word) if word is not None else tuple(words)
+    return ((*words, word) if word is not None else tuple(words)), quoted

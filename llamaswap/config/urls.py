@@ -9,19 +9,21 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from llamaswap.config.document import Problem
+
 _BAD_HOST = re.compile(r"[\\^{|}`<>\"]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 _BLANKS = re.compile(r"[\x00-\x20\x7f]")
 
 
-def url_problem(url: str, what: str = "proxy") -> str | None:
-    """Say in a sentence what is wrong with ``url``, the URL of ``what``; ``None``: it will do."""
+def url_problem(url: str, what: str = "proxy") -> Problem | None:
+    """Say what is wrong with ``url``, the URL of ``what``; ``None``: it will do."""
     reason = _reason(url)
     if reason is None:
         return None
     better = f"http://{url}"
-    hint = f"; did you mean {better!r}?" if "://" not in url and _reason(better) is None else ""
-    return f"invalid {what} URL {url!r}: {reason}{hint}"
+    hint = f"did you mean {better!r}?" if "://" not in url and _reason(better) is None else ""
+    return Problem(f"invalid {what} URL {{found}}: {reason}", "", repr(url), hint)
 
 
 def _reason(url: str) -> str | None:

@@ -72,7 +72,7 @@ def test_programs_get_json_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["check", "-json", "-config", file]) == 1
     out, err = capsys.readouterr()
     told = json.loads(out)
-    assert err == ""
+    assert err == "llama-swap check: 1 fault, 1 warning\n"
     assert told["ok"] is False
     assert told["faults"] == [
         {
@@ -81,6 +81,9 @@ def test_programs_get_json_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixtu
             "file": file,
             "line": 4,
             "column": 5,
+            "expected": "a whole number",
+            "found": "a list",
+            "suggestion": "",
         }
     ]
     assert [warning["path"] for warning in told["warnings"]] == ["modls"]
@@ -88,7 +91,19 @@ def test_programs_get_json_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_json_says_that_it_is_fine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--json", "--config", file_of(tmp_path, GOOD)]) == 0
-    assert json.loads(capsys.readouterr().out) == {"ok": True, "faults": [], "warnings": []}
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out) == {"ok": True, "faults": [], "warnings": []}
+
+
+@pytest.mark.parametrize("command", ["check", "config"])
+def test_the_help_tells_the_exit_statuses(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+
+    assert left.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "0 fine, 1 faults, which are told on stderr, 2 wrong usage" in told
 
 
 @pytest.mark.parametrize("words", [[], ["-port", "1"], ["config.yaml"]])

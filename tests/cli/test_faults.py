@@ -79,4 +79,7 @@ def test_programs_get_the_parts_of_a_fault() -> None:
         "file": "f",
         "line": 1,
         "column": 2,
+        "expected": "",
+        "found": "",
+        "suggestion": "",
     }

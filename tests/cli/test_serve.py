@@ -75,14 +75,25 @@ def test_a_fault_is_told_with_its_line_and_key(
     )
 
 
+@pytest.mark.parametrize("text", ["modls: {}\nmodels: [x]\n", "modls: {}\napiKeys: [x]\n"])
+def test_warnings_are_told_beside_the_faults(
+    capsys: pytest.CaptureFixture[str], path: Path, text: str
+) -> None:
+    path.write_text(text)
+
+    warning, fault = refusal_of(capsys, "-config", str(path)).splitlines()
+    assert warning == f"warning: {path}:1:1: modls: unknown key 'modls', did you mean 'models'?"
+    assert fault.startswith(f"llama-swap: {path}:2:")
+
+
 def test_every_key_without_behaviour_is_named(
     capsys: pytest.CaptureFixture[str], path: Path
 ) -> None:
     path.write_text("apiKeys: [secret]\nsendLoadingState: true\nmodels: {}\n")
 
     assert refusal_of(capsys, "-config", str(path)) == (
-        f"llama-swap: {path}: apiKeys: `apiKeys` is not supported yet; remove it to serve\n"
-        f"{path}: sendLoadingState: `sendLoadingState` is not supported yet; "
+        f"llama-swap: {path}:1:1: apiKeys: `apiKeys` is not supported yet; remove it to serve\n"
+        f"{path}:2:1: sendLoadingState: `sendLoadingState` is not supported yet; "
         "remove it to serve\n"
     )
 

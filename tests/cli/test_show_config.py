@@ -8,6 +8,12 @@ from pathlib import Path
 import pytest
 
 from llamaswap.__main__ import main
+from llamaswap.config.document import Report
+from llamaswap.config.load import load_config
+from llamaswap.config.nodes import to_plain
+from llamaswap.config.sources import parse
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 TEXT = "modls: {}\napiKeys: [sk-12345678]\nmodels:\n  a:\n    cmd: x --key sk-12345678 ${PORT}\n"
 
@@ -37,6 +43,46 @@ def test_json_is_printed_with_secrets_if_asked_for(
     told = json.loads(capsys.readouterr().out)
     assert told["apiKeys"] == ["sk-12345678"]
     assert told["models"]["a"]["cmd"] == ["x", "--key", "sk-12345678", "5800"]
+
+
+ODD = """
+models:
+  "0x1F":
+    cmd: "x ${PORT} 'a\\nb' yes"
+    metadata: {on: off, "~": null, f: 1e-7, d: 2024-07-18, big: 1e30, "null": ["1:30", 08, "\\e"]}
+  "a\\nb": {cmd: x, proxy: "http://h:1", ttl: 0x10}
+profiles: {"1.0": {pins: {"no": ~, yes: "0x1F"}}}
+"""
+
+
+@pytest.mark.parametrize("flags", [[], ["-show-secrets"]])
+@pytest.mark.parametrize("text", [TEXT, ODD, (EXAMPLES / "config.yaml").read_text()])
+def test_yaml_and_json_say_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, flags: list[str]
+) -> None:
+    words = ["config", *flags, "-config", file_of(tmp_path, text)]
+    assert main(words) == 0
+    root = parse(capsys.readouterr().out, Report())
+    assert root is not None
+    assert main([*words, "-json"]) == 0
+
+    assert to_plain(root, {}, Report()) == json.loads(capsys.readouterr().out)
+
+
+def test_what_is_loadable_loads_as_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", "-loadable", "-config", file_of(tmp_path, TEXT)]) == 0
+
+    assert load_config(capsys.readouterr().out) == load_config(TEXT)
+
+
+def test_what_is_loadable_is_no_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["config", "-loadable", "-json", "-config", file_of(tmp_path, TEXT)])
+
+    assert left.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err
 
 
 def test_faults_go_to_stderr_and_nothing_is_printed(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llamaswap.config.document import KeyPath, Place, Report, path_text
+from llamaswap.config.document import KeyPath, Place, Problem, Report, path_text
 from llamaswap.errors import Fault
 
 
@@ -16,6 +16,30 @@ from llamaswap.errors import Fault
 )
 def test_path_is_written_as_people_do(path: KeyPath, text: str) -> None:
     assert path_text(path) == text
+
+
+@pytest.mark.parametrize(
+    ("problem", "sentence"),
+    [
+        (Problem(expected="text", found="a list"), "expected text, found a list"),
+        (Problem("odd"), "odd"),
+        (Problem("odd {found}{x}", found="{expected}"), "odd {expected}{x}"),
+        (Problem("odd", suggestion="mend it"), "odd; mend it"),
+        (Problem("odd", suggestion="is it a?", joint=", "), "odd, is it a?"),
+    ],
+)
+def test_sentence_is_made_of_its_parts(problem: Problem, sentence: str) -> None:
+    assert str(problem) == sentence
+
+
+def test_fault_has_the_parts_beside_the_sentence() -> None:
+    report = Report()
+
+    report.fault(("a",), Problem("{found} is no {expected}", "number", "'x'", "use 1"))
+
+    assert report.faults == (
+        Fault("a", "'x' is no number; use 1", expected="number", found="'x'", suggestion="use 1"),
+    )
 
 
 def test_fault_stands_where_its_key_does() -> None:

@@ -41,16 +41,18 @@ def test_reference_takes_the_value(text: str, filled: str) -> None:
 def test_variable_that_cannot_be_used_is_named_and_stays(text: str, sentence: str) -> None:
     environ = {"MODELDIR": "/m", "LINES": "a\nb"}
 
-    assert fill(text, environ) == (text, (sentence,))
+    filled, problems = fill(text, environ)
+
+    assert (filled, [str(problem) for problem in problems]) == (text, [sentence])
 
 
 def test_every_unset_variable_is_told_once() -> None:
     _, problems = fill("${env.X} ${env.Y} ${env.X}", {})
 
-    assert problems == (
+    assert [str(problem) for problem in problems] == [
         "the environment variable X is not set",
         "the environment variable Y is not set",
-    )
+    ]
 
 
 def test_hiding_moves_no_position() -> None:

@@ -52,12 +52,7 @@ def test_comments_go_before_macros_come() -> None:
 def test_null_model_is_an_empty_one() -> None:
     _, faults = _expand({"models": {"m": None}})
 
-    assert faults == [
-        (
-            "models.m.proxy: proxy uses ${PORT}, but cmd does not: put ${PORT} into cmd, or give "
-            "proxy the address where the command listens"
-        )
-    ]
+    assert faults == ["models.m.cmd: models.m has no cmd: give the command that starts its server"]
 
 
 def test_model_that_is_no_mapping_is_told_once() -> None:

@@ -100,7 +100,7 @@ FOUND: dict[str, tuple[dict[str, Plain], Routing]] = {
     ),
     "a matrix in use": (
         _router(use="matrix", settings={"matrix": {}, "groups": G}),
-        Routing(MATRIX, matrix={}, unbuilt=("routing.router.settings.matrix",)),
+        Routing(MATRIX, matrix={}, unbuilt=(MATRIX,)),
     ),
     "an old matrix": ({"matrix": {"sets": {}}}, Routing(("matrix",), matrix={"sets": {}})),
 }

@@ -9,6 +9,7 @@ from attrs import evolve
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from llamaswap.config.document import Place
 from llamaswap.config.load import attempt_config, load_config
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.errors import ConfigError
@@ -208,6 +209,8 @@ routing:
         "models.a.filters",
         "routing.router.settings.matrix",
     )
+    assert config.places["models.a.filters"] == Place(5, 25, "<text>")
+    assert config.places["routing.router.settings.matrix"] == Place(7, 36, "<text>")
     assert [str(warning) for warning in config.warnings] == [
         "<text>:2:1: logRequests: this key has no effect any more",
         "<text>:3:1: modls: unknown key 'modls', did you mean 'models'?",

@@ -15,6 +15,7 @@ from llamaswap.config.macros import (
     left_over,
     refuse_left_over,
     substitute,
+    warn_unclosed,
 )
 
 
@@ -198,3 +199,19 @@ def test_expansion_ends_and_leaves_no_last_macro(macros: dict[str, MacroValue], 
     for name, value in macros.items():
         if "$" not in str(value) and not re.search(r"\$\{[a-d]*\$", text):
             assert f"${{{name}}}" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "warnings"),
+    {
+        "s ${PORT --x": ["a: ${PORT is not closed, so nothing is filled in; write ${PORT}"],
+        "${m": ["a: ${m is not closed, so nothing is filled in; write ${m}"],
+        "${m} ${PORTS ${X:-1} $m ${": [],
+    }.items(),
+)
+def test_brace_that_is_not_closed_is_a_warning(text: str, warnings: list[str]) -> None:
+    report = Report()
+
+    warn_unclosed(text, Scope({"m": 1}), ("a",), report)
+
+    assert [str(warning) for warning in report.warnings] == warnings

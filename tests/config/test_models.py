@@ -3,6 +3,7 @@
 import pytest
 
 from llamaswap.config.document import Plain, Report
+from llamaswap.config.load import load_config
 from llamaswap.config.models import build_models, check_aliases, check_model
 from llamaswap.config.schema import CapabilitiesConfig, CompatConfig, ModelConfig
 from llamaswap.policy.messages import ModelId
@@ -145,7 +146,7 @@ def test_capabilities_are_some_of_three() -> None:
         ),
         (
             "models.m.capabilities.out[0]: unknown capability 'Audio': "
-            "expected one of text, audio, image"
+            "expected one of text, audio, image, did you mean 'audio'?"
         ),
         "models.m.capabilities.context: expected at least 0 tokens, found -1",
     ]
@@ -169,6 +170,10 @@ def test_comfy_takes_many_requests_and_counts_no_websockets(limit: int | None, m
             "srv && other",
             "'&&' is given to the program as an argument, since no shell is used",
         ),
+        ("srv 2>&1", "'2>&1' is given to the program as an argument, since no shell is used"),
+        ("srv >/a.log", "'>/a.log' is given to the program as an argument, since no shell is used"),
+        ("srv $(x)", "'$(x)' is given to the program as an argument, since no shell is used"),
+        ('srv "a b', 'the quote " is never closed: all that follows it is one argument'),
         (
             "srv # a note",
             "what follows # is no comment: only whole lines that begin with # are",
@@ -190,3 +195,48 @@ def test_command_that_was_told_before_is_not_told_again() -> None:
     check_model(ModelConfig(proxy=URL), M, {}, report)
 
     assert report.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "cmd",
+    [
+        'bash -c "srv && x > y $(z)"',
+        "srv '|' '#' \"&&\" \\> a|b",
+        "srv -r <|im_end|> --temp>0.5 -x '<' 100%",
+        "srv --color '#fff' a#b",
+    ],
+)
+def test_what_is_quoted_or_part_of_a_word_is_no_warning(cmd: str) -> None:
+    report = Report()
+
+    check_model(ModelConfig(cmd=cmd, proxy=URL), M, {}, report)
+
+    assert report.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("command", "warning"),
+    {
+        ">\n      srv # note\n      --x": "what follows # is no comment: only whole lines that "
+        "begin with # are; with | in place of > lines stay whole",
+        ">\n      srv\n        --a\n      # note\n      --x": "the comment swallows what follows "
+        "it: a text that begins with > joins its lines; use | there",
+        "|\n      srv\n        --a\n      # note\n      --x": "",
+    }.items(),
+)
+def test_a_comment_in_a_text_whose_lines_are_joined_is_a_warning(
+    command: str, warning: str
+) -> None:
+    config = load_config(f"models:\n  m:\n    proxy: http://h:1\n    cmd: {command}\n")
+
+    assert [told.message for told in config.warnings] == ([warning] if warning else [])
+
+
+def test_variable_without_a_value_is_a_warning() -> None:
+    report = Report()
+
+    check_model(ModelConfig(cmd="s", proxy=URL, env=("A=", "B")), M, {"env": ["A=", "B"]}, report)
+
+    assert [str(told) for told in report.warnings] == [
+        "models.m.env[1]: expected NAME=value, found 'B'"
+    ]

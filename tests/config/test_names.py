@@ -37,7 +37,7 @@ def test_name_is_resolved(name: str, base: Base | None) -> None:
 
 
 def test_near_name_is_suggested() -> None:
-    assert suggestion("qwne", ["qwen", "llama"]) == ", did you mean 'qwen'?"
+    assert suggestion("qwne", ["qwen", "llama"]) == "did you mean 'qwen'?"
     assert not suggestion("zzz", ["qwen"])
 
 

@@ -40,11 +40,22 @@ def test_model_that_asks_for_none_takes_none() -> None:
     assert report.faults == ()
 
 
-@pytest.mark.parametrize("cmd", ["s", None])
-def test_proxy_with_a_port_that_no_command_was_told_is_refused(cmd: Plain) -> None:
+@pytest.mark.parametrize("cmd", ["", " \n", None])
+def test_model_without_a_command_is_told_so(cmd: Plain) -> None:
     report = Report()
 
     Ports(5800).fill({"cmd": cmd, "proxy": "http://localhost:${PORT}"}, M, report)
+
+    assert [str(fault) for fault in report.faults] == [
+        "models.m.cmd: models.m has no cmd: give the command that starts its server"
+    ]
+    assert report.is_tainted((*M, "proxy"))
+
+
+def test_proxy_with_a_port_that_no_command_was_told_is_refused() -> None:
+    report = Report()
+
+    Ports(5800).fill({"cmd": "s", "proxy": "http://localhost:${PORT}"}, M, report)
 
     assert [str(fault) for fault in report.faults] == [
         (

@@ -4,8 +4,10 @@ import pytest
 
 from llamaswap.config.document import Plain, Report
 from llamaswap.config.groups import Routing
+from llamaswap.config.load import load_config
 from llamaswap.config.scheduling import build_matrix, build_scheduling, check_routing
 from llamaswap.config.sections import FifoConfig, MatrixConfig, RoutingSection
+from llamaswap.errors import ConfigError
 from llamaswap.policy.messages import ModelId
 
 A, B = ModelId("a"), ModelId("b")
@@ -136,3 +138,15 @@ def test_costs_of_another_type_leave_the_rest_to_be_checked() -> None:
     _matrix({"evict_costs": {"a": "5"}, "sets": {"s": "zz"}}, report)
 
     assert [fault.path for fault in report.faults] == ["matrix.evict_costs.a", "matrix.sets.s"]
+
+
+def test_sets_that_are_empty_are_told_beside_those_that_are_no_text() -> None:
+    text = "models: {m: {cmd: 's ${PORT}'}}\nmatrix: {sets: {a: ~, b: [m], c: m, d: ''}}"
+    with pytest.raises(ConfigError) as caught:
+        load_config(text)
+
+    assert [fault.path for fault in caught.value.faults] == [
+        "matrix.sets.a",
+        "matrix.sets.b",
+        "matrix.sets.d",
+    ]

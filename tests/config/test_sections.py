@@ -28,7 +28,7 @@ def test_only_what_is_computed_is_no_key() -> None:
         if attribute.name not in {info.attribute for info in keys_of(cls)}
     }
 
-    assert others == {"unsupported", "warnings", "sources", "digest", "port", "unfilled"}
+    assert others == {"unsupported", "places", "warnings", "sources", "digest", "port", "unfilled"}
 
 
 def test_names_follow_one_rule_with_few_exceptions() -> None:

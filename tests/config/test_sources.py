@@ -204,7 +204,13 @@ def test_reference_to_the_environment_is_no_syntax() -> None:
 
 
 BROKEN = {
-    "a: [1": "f:2:1: YAML parse error: while parsing a flow sequence, "
+    "a: [1,\n  {b: c\nd: e\n": "f:2:3: YAML parse error: while parsing a flow mapping, "
+    "did not find expected ',' or '}'",
+    "a: [1]\nb: [": "f:2:4: YAML parse error: while parsing a flow node, "
+    "did not find expected node content",
+    "a: 'x\nb: 1\n": "f:1:4: YAML parse error: while scanning a quoted scalar, "
+    "found unexpected end of stream",
+    "a: [1": "f:1:4: YAML parse error: while parsing a flow sequence, "
     "did not find expected ',' or ']'",
     "a: b: c": "f:1:5: YAML parse error: mapping values are not allowed in this context",
     "a:\n\tb: 1": "f:2:1: YAML parse error: while scanning for the next token, found character "
@@ -232,6 +238,24 @@ def test_what_the_library_stumbles_over_is_a_fault(text: str) -> None:
     (fault,) = _told(text)
 
     assert "YAML parse error: " in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    {
+        "a: 1\n---\nb: 2\n": [2],
+        "a: 1\n...\n# end\n---\nb: [\n": [4],
+        "a: 1\n---\n": [],
+        "a: 1\n---\n# nothing\n": [],
+        "a: 1\n...\n": [],
+        "a: 1\n---\n\tb: 2\n": [],
+    }.items(),
+)
+def test_a_second_document_is_told(text: str, lines: list[int]) -> None:
+    report = Report()
+
+    assert sources.parse(text, report) is not None
+    assert [warning.line for warning in report.warnings] == lines
 
 
 def test_error_without_a_mark_is_told_without_a_place(monkeypatch: pytest.MonkeyPatch) -> None:

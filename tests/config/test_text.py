@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaswap.config.text import split_command, strip_comments
+from llamaswap.config.text import bare_words, open_quote, split_command, strip_comments
 
 
 def test_comment_lines_go_and_blank_lines_stay() -> None:
@@ -110,3 +110,31 @@ def test_words_of_a_posix_command_hold_no_more_than_it(text: str) -> None:
 
 def test_blanks_around_a_windows_command_are_no_arguments() -> None:
     assert split_command(" \t a  b \r\n", windows=True) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    {
+        "s -a 'b' c\\ d e\"f\" g": ("s", "-a", "g"),
+        "s # x\n# y\n\\\n$(z)": ("s", "#", "x", "$(z)"),
+        "": (),
+    }.items(),
+)
+def test_bare_words_have_no_quotes(text: str, words: tuple[str, ...]) -> None:
+    assert bare_words(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "quotes"),
+    {
+        "s 'a' \"b\"": (None, None),
+        "s it's": ("'", None),
+        's "a': ('"', '"'),
+        's "a\\"': ('"', '"'),
+        "s '\"' b": (None, '"'),
+        's "it\'s"': (None, None),
+        "s\n# it's\n": (None, None),
+    }.items(),
+)
+def test_a_quote_that_stays_open_is_found(text: str, quotes: tuple[str | None, str | None]) -> None:
+    assert (open_quote(text, windows=False), open_quote(text, windows=True)) == quotes

@@ -156,6 +156,9 @@ async def test_a_fault_is_answered_and_stays_visible_until_it_is_mended(path: Pa
         "line": 4,
         "column": 5,
         "message": "invalid TTL -2: expected seconds, 0 for never, or -1 for globalTTL",
+        "expected": "seconds, 0 for never, or -1 for globalTTL",
+        "found": "-2",
+        "suggestion": "",
     }
     assert (refused.status, refused.document["faults"]) == (422, [fault])
     assert broken == start | {"faults": [fault]}

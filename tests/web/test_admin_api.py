@@ -24,6 +24,9 @@ FAULT_DOCUMENT = {
     "file": "/c.yaml",
     "line": 3,
     "column": 5,
+    "expected": "",
+    "found": "",
+    "suggestion": "",
 }
 
 
