@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from llamaswap.errors import UnknownModelError as UnknownModelError
     from llamaswap.errors import UpstreamError as UpstreamError
     from llamaswap.policy.eviction import GroupRule as GroupRule
-    from llamaswap.policy.messages import ModelId as ModelId
     from llamaswap.policy.messages import Target as Target
+    from llamaswap.policy.rules import ModelId as ModelId
     from llamaswap.service import SwapRouter as SwapRouter
     from llamaswap.service import open_swap_router as open_swap_router
     from llamaswap.web.tls import TlsFiles as TlsFiles
@@ -48,7 +48,7 @@ _HOMES = {
     "UnknownModelError": "errors",
     "UpstreamError": "errors",
     "GroupRule": "policy.eviction",
-    "ModelId": "policy.messages",
+    "ModelId": "policy.rules",
     "Target": "policy.messages",
     "SwapRouter": "service",
     "open_swap_router": "service",

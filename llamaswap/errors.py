@@ -18,6 +18,9 @@ class SwapError(Exception):
     code: str = "internal_error"
     """The ``error.code`` of the answer: one word for programs."""
 
+    retry_after: float | None = None
+    """Seconds after which it may be worth to ask again, where that is known."""
+
 
 class StartError(SwapError):
     """A model did not become ready. ``str()`` says why, with its last output."""

@@ -17,16 +17,19 @@ from llamaswap.config.text import split_command
 from llamaswap.config.urls import url_problem
 from llamaswap.errors import ConfigError, Fault
 from llamaswap.policy.eviction import Groups
-from llamaswap.policy.messages import Fleet, ModelId, ModelRule, Target
+from llamaswap.policy.matrix import compile_matrix
+from llamaswap.policy.matrix_links import MatrixError
+from llamaswap.policy.messages import Target
 from llamaswap.policy.plan import Change, assign_ports
+from llamaswap.policy.rules import EvictionPolicy, Fairness, Fleet, ModelId, ModelRule
 from llamaswap.router import ModelSpec
 from llamaswap.upstream.process import UpstreamSpec
 
 
 def refuse_unusable(config: Config) -> None:
-    """Refuse a configuration that has keys without behaviour, or addresses that are none.
+    """Refuse a configuration that has keys without behaviour, or what can only be wrong in Python.
 
-    The latter come from Python only: `load_config` has looked at those of a file.
+    That is addresses and matrices: `load_config` has looked at those of a file.
 
     Raises:
       ConfigError: it names every such key.
@@ -39,11 +42,16 @@ def refuse_unusable(config: Config) -> None:
         hint = "remove it to serve"
         fault = Fault(key, f"{message}; {hint}", place.file, place.line, place.column)
         faults.append(evolve(fault, suggestion=hint))
+    report = Report(nowhere.file)
     for model, entry in config.models.items():
         if problem := url_problem(entry.proxy):
-            report = Report(nowhere.file)
             report.fault(("models", model, "proxy"), problem)
-            faults += report.faults
+    try:
+        _evictions(config)
+    except MatrixError as exc:
+        for wrong in exc.problems:
+            report.fault(("matrix", *wrong.key), wrong.message)
+    faults += report.faults
     if faults:
         raise ConfigError(tuple(faults))
 
@@ -124,6 +132,7 @@ def _other_parts(config: Config, model: ModelId) -> dict[str, object]:
     entry = config.models[model]
     return {
         "limit": config.concurrency_limit(model),
+        "priority": config.scheduling.priority.get(model, 0),
         "ttl": config.idle_after(model),
         "aliases": frozenset(entry.aliases),
         "name": entry.name,
@@ -140,10 +149,29 @@ def fleet_of(config: Config) -> Fleet:
             _specification(config, model),
             concurrency_limit=config.concurrency_limit(model),
             idle_after=config.idle_after(model),
+            priority=config.scheduling.priority.get(model, 0),
+            port=_port(config.models[model].proxy),
         )
         for model in config.models
     }
-    return Fleet(rules, Groups.of(config.groups, config.models))
+    return Fleet(rules, _evictions(config), _fairness(config))
+
+
+def _evictions(config: Config) -> EvictionPolicy:
+    matrix = config.matrix
+    if matrix is None:
+        return Groups.of(config.groups, config.models)
+    return compile_matrix(matrix.vars, matrix.evict_costs, matrix.sets, config.models)
+
+
+def _fairness(config: Config) -> Fairness:
+    settings = config.scheduling
+    return Fairness(
+        max_wait=settings.max_wait,
+        linger=settings.linger,
+        min_residency=settings.min_residency,
+        queue_timeout=settings.queue_timeout,
+    )
 
 
 def _specification(config: Config, model: ModelId) -> ModelSpec:
@@ -158,6 +186,11 @@ def _specification(config: Config, model: ModelId) -> ModelSpec:
         stop_within=float(config.stop_within(model)),
     )
     return ModelSpec(upstream, Target(model, entry.proxy), None if check == "none" else check)
+
+
+def _port(url: str) -> int | None:
+    address = _loopback_address(url)
+    return None if address is None else address[1]
 
 
 def _loopback_address(url: str) -> tuple[str, int] | None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count
+from typing import cast
 
 import trio
 from attrs import define, field, frozen
@@ -18,18 +19,21 @@ from llamaswap.errors import SwapError
 from llamaswap.policy.messages import (
     DrainEnded,
     Event,
-    Fleet,
+    ExplainAsked,
+    Explanation,
     LeaseAsked,
     LeaseId,
     LeaseReturned,
-    ModelId,
     ModelView,
+    QueueAsked,
     Reconfigure,
     Target,
     Ticket,
     UnloadAsked,
     ViewAsked,
+    Waiting,
 )
+from llamaswap.policy.rules import Fleet, ModelId, Selection
 
 
 @frozen
@@ -44,7 +48,7 @@ class Lease:
     """Seconds of these that the model took from its start to readiness."""
 
 
-Answer = Lease | SwapError | tuple[ModelView, ...] | None
+Answer = Lease | SwapError | tuple[ModelView, ...] | tuple[Waiting, ...] | Explanation | None
 
 
 @frozen
@@ -67,13 +71,14 @@ class RouterClient:
     _numbers: Iterator[int] = field(factory=count, init=False)
 
     @asynccontextmanager
-    async def lease(self, model: ModelId) -> AsyncGenerator[Lease, None]:
-        """Hold ``model`` ready until the block is left.
+    async def lease(self, model: ModelId | Selection) -> AsyncGenerator[Lease, None]:
+        """Hold ``model``, or one of several, ready until the block is left.
 
         Raises:
           StartError: it did not become ready.
           BusyError: it has as many requests as it may have.
-          UnavailableError: it was unloaded meanwhile, or the router leaves.
+          UnavailableError: it was unloaded meanwhile, the request has waited as
+            long as it may, or the router leaves.
           UnknownModelError: it is not, or no longer, configured.
         """
         lease = LeaseId(next(self._numbers))
@@ -99,8 +104,18 @@ class RouterClient:
     async def view(self) -> tuple[ModelView, ...]:
         """Return all models with their states, sorted by id."""
         ticket = Ticket(next(self._numbers))
-        answer = await self._ask(ViewAsked(ticket), ticket)
-        assert isinstance(answer, tuple)
+        return cast("tuple[ModelView, ...]", await self._ask(ViewAsked(ticket), ticket))
+
+    async def queue(self) -> tuple[Waiting, ...]:
+        """Return all requests that wait, those first that will be served first."""
+        ticket = Ticket(next(self._numbers))
+        return cast("tuple[Waiting, ...]", await self._ask(QueueAsked(ticket), ticket))
+
+    async def explain(self, model: ModelId | Selection) -> Explanation:
+        """Say what a request for ``model`` would do now."""
+        ticket = Ticket(next(self._numbers))
+        answer = await self._ask(ExplainAsked(ticket, model), ticket)
+        assert isinstance(answer, Explanation)
         return answer
 
     def reconfigure(self, fleet: Fleet) -> tuple[Ticket, Callable[[], Awaitable[object]]]:

@@ -17,8 +17,8 @@ from attrs import define, field
 from llamaswap.config.schema import Config
 from llamaswap.errors import BusyError, SwapError, UnknownModelError
 from llamaswap.fleet import fleet_of
-from llamaswap.policy.messages import EvictionPolicy, ModelId
 from llamaswap.policy.plan import Plan
+from llamaswap.policy.rules import EvictionPolicy, ModelId
 from llamaswap.web.front import Front, Snapshot
 
 logger: logging.Logger = logging.getLogger(__name__)

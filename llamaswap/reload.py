@@ -22,8 +22,9 @@ from llamaswap.config.load import Attempt
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
 from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable
-from llamaswap.policy.messages import ModelId, Ticket
+from llamaswap.policy.messages import Ticket
 from llamaswap.policy.plan import Change, Plan, plan
+from llamaswap.policy.rules import ModelId
 from llamaswap.preloads import Preloads
 from llamaswap.web.front import Front, Snapshot
 

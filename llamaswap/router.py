@@ -8,7 +8,7 @@ process, a client or a disk. Everybody else holds a `RouterClient`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -23,12 +23,13 @@ from llamaswap.policy.messages import (
     Cause,
     Command,
     Event,
-    Fleet,
+    Explanation,
     Gone,
     Grant,
+    Learned,
     LeaseId,
     LeaseReturned,
-    ModelId,
+    Queue,
     Ready,
     Reconfigure,
     Refuse,
@@ -40,6 +41,9 @@ from llamaswap.policy.messages import (
     Target,
     View,
 )
+from llamaswap.policy.pace import Pace
+from llamaswap.policy.reasons import Reason
+from llamaswap.policy.rules import Fleet, ModelId
 from llamaswap.policy.scheduler import Scheduler
 from llamaswap.relay.client import Pool
 from llamaswap.relay.exchange import probe
@@ -47,11 +51,27 @@ from llamaswap.upstream.process import HealthCheck, UpstreamSpec, WaitGone, run_
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-OnOutput = Callable[[ModelId, bytes], object]
-OnChange = Callable[[], object]
-
 _CHANGING = (Ready, Gone, Stuck, Reconfigure, Start, Stop)
 """The events and commands after which the states of models are not what they were."""
+
+
+def _ignore(*_news: object) -> None:
+    """Listen to nothing."""
+
+
+@frozen
+class Listeners:
+    """Whom the router tells what happens; none of them may wait or raise."""
+
+    output: Callable[[ModelId, bytes], object] = _ignore
+    """Told what each process prints, raw."""
+
+    learned: Callable[[ModelId, float | None, float | None], object] = _ignore
+    """Told a model's usual load and stop in seconds, when they have changed."""
+
+    changed: Callable[[], object] = _ignore
+    """Told once after each batch in which a state or the fleet has changed;
+    `RouterClient.view` says what it is now."""
 
 
 class RunUpstream(Protocol):
@@ -88,7 +108,7 @@ class _Upstream:
     scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     began: float = field(factory=trio.current_time, init=False)
     ready: float = field(default=inf, init=False)
-    stopping: str | None = field(default=None, init=False)
+    stopping: Reason | None = field(default=None, init=False)
     wait_gone: WaitGone | None = field(default=None, init=False)
     """Of one that survived being killed."""
 
@@ -103,12 +123,11 @@ class Router:
 
     _scheduler: Scheduler
     _pool: Pool
-    _on_output: OnOutput
+    _listeners: Listeners
     _run_upstream: RunUpstream
     _nursery: trio.Nursery
     _inbox: trio.MemoryReceiveChannel[Envelope]
     _outbox: trio.MemorySendChannel[Envelope]
-    _on_change: OnChange
     _asks: dict[int, Envelope] = field(factory=dict[int, Envelope], init=False)
     """Those that wait for an answer."""
 
@@ -125,7 +144,7 @@ class Router:
             for command in commands:
                 self._carry_out(command)
             if any(isinstance(word, _CHANGING) for word in (*events, *commands)):
-                self._on_change()
+                self._listeners.changed()
 
     def note(self, event: Event) -> None:
         """Write ``event``, which wants no answer, to our own inbox."""
@@ -194,16 +213,27 @@ class Router:
                 self._upstreams[model] = upstream = _Upstream(specification)
                 self._nursery.start_soon(self._run, model, upstream)
             case Stop(model, reason):
-                logger.info("%s: stopping (%s)", model, reason)
-                upstream = self._upstreams[model]
-                upstream.stopping = reason
-                upstream.scope.cancel()
+                self._stop(model, reason)
             case Settled(ticket, problem):
                 self._answer(ticket, None if problem is None else SwapError(problem))
             case View(ticket, models):
                 self._answer(ticket, models)
+            case Queue(ticket, waiting):
+                self._answer(ticket, waiting)
+            case Explanation(ticket):
+                self._answer(ticket, command)
+            case Learned(model, load, stop):
+                self._listeners.learned(model, load, stop)
             case _:
                 assert_never(command)
+
+    def _stop(self, model: ModelId, reason: Reason) -> None:
+        # Its end may have been told in the batch that the command answers.
+        upstream = self._upstreams.get(model)
+        if upstream is not None:
+            logger.info("%s: stopping (%s)", model, reason)
+            upstream.stopping = reason
+            upstream.scope.cancel()
 
     def _grant(self, lease: LeaseId, upstream: _Upstream) -> None:
         asked, now = self._asks[lease].asked_at, trio.current_time()
@@ -234,7 +264,7 @@ class Router:
                 reason = await self._run_upstream(
                     spec.upstream,
                     is_healthy,
-                    partial(self._on_output, model),
+                    partial(self._listeners.output, model),
                     on_ready=lambda _: self.note(Ready(model)),
                     on_stuck=note_stuck,
                 )
@@ -260,23 +290,27 @@ def _refusal(command: Refuse) -> SwapError:
             return UnknownModelError(f"the model {model!r} is not configured any more")
         case Cause.START_FAILED:
             return StartError(f"the model {model!r} could not be started: {detail}")
-        case Cause.UNLOADED:
-            return UnavailableError(f"the model {model!r} was unloaded; ask again to load it")
-        case Cause.LEAVING:
-            return UnavailableError("llama-swap is shutting down")
-        case Cause.STUCK:
-            return UnavailableError(f"the model {model!r} cannot be served now: {detail}")
-        case _:
-            assert_never(command.cause)
+        case cause:
+            error = UnavailableError(_UNAVAILABLE[cause].format(model=model, detail=detail))
+            error.retry_after = command.retry_after
+            return error
+
+
+_UNAVAILABLE = {
+    Cause.UNLOADED: "the model {model!r} was unloaded; ask again to load it",
+    Cause.LEAVING: "llama-swap is shutting down",
+    Cause.STUCK: "the model {model!r} cannot be served now: {detail}",
+    Cause.TIMED_OUT: "the model {model!r} could not be served in time: {detail}",
+}
 
 
 async def run_router(
     leaving: trio.Event,
     fleet: Fleet,
     pool: Pool,
-    on_output: OnOutput,
+    listeners: Listeners,
     run: RunUpstream = run_upstream,
-    on_change: OnChange = lambda: None,
+    known: Mapping[ModelId, Pace] | None = None,
     *,
     task_status: trio.TaskStatus[RouterClient] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -285,16 +319,16 @@ async def run_router(
     Args:
       fleet: what may run, and together with what.
       pool: connections for the health checks.
-      on_output: told what each process prints, raw.
+      listeners: whom to tell what happens.
       run: how a process is run.
-      on_change: told once after each batch in which a state or the fleet has changed;
-        `RouterClient.view` says what it is now.
+      known: the usual times of the models, from an earlier run.
     """
     # Unbounded, because a lease must be able to go back without waiting; there
     # are at most two envelopes per open request and three per process.
     outbox, inbox = trio.open_memory_channel[Envelope](inf)
     async with trio.open_nursery() as nursery:
-        router = Router(Scheduler(fleet), pool, on_output, run, nursery, inbox, outbox, on_change)
+        scheduler = Scheduler(fleet, known or {})
+        router = Router(scheduler, pool, listeners, run, nursery, inbox, outbox)
 
         async def tell_leaving() -> None:
             await leaving.wait()

@@ -20,13 +20,13 @@ from llamaswap.config.schema import Config
 from llamaswap.errors import UnknownModelError
 from llamaswap.fleet import fleet_of, refuse_unusable
 from llamaswap.observe.logs import LogBook, run_log_keeping
-from llamaswap.policy.messages import ModelId, ModelView, Target
+from llamaswap.policy.messages import ModelView, Target
 from llamaswap.policy.plan import Plan
+from llamaswap.policy.rules import ModelId
 from llamaswap.preloads import Preloads, run_preloads
 from llamaswap.relay.client import Pool
 from llamaswap.reload import Loader, Reloader, run_reloads
-from llamaswap.router import run_router
-from llamaswap.upstream.process import run_upstream
+from llamaswap.router import Listeners, run_router
 from llamaswap.web.app import App
 from llamaswap.web.front import Front, Snapshot
 from llamaswap.web.server import open_listeners, serve, urls_of
@@ -212,19 +212,17 @@ async def open_house(
     refuse_unusable(config)
     book = LogBook()
     changes = Broadcast[None]()
-    tell = partial(changes.tell, None)
     reloads: Reloader | None = None
 
     def stop_limit() -> float:
         return longest_stop((config,) if reloads is None else reloads.in_use()) + STOP_MARGIN
 
     addresses = (listen,) if isinstance(listen, str) else tuple(listen or ())
+    listeners = Listeners(output=book.hear, changed=partial(changes.tell, None))
     async with (
         open_layer(run_log_keeping, book.say, grace=2),
         aclosing(Pool()) as pool,
-        open_layer(
-            run_router, fleet_of(config), pool, book.hear, run_upstream, tell, grace=stop_limit
-        ) as router,
+        open_layer(run_router, fleet_of(config), pool, listeners, grace=stop_limit) as router,
     ):
         front = Front(Snapshot.of(config), router, pool, book, changes=changes)
         app, preloads = App(front), Preloads(front)

@@ -10,7 +10,8 @@ from attrs import define, field
 
 from llamaswap.errors import StartError
 from llamaswap.policy.eviction import GroupRule, Groups
-from llamaswap.policy.messages import Fleet, ModelId, ModelRule, Target
+from llamaswap.policy.messages import Target
+from llamaswap.policy.rules import Fleet, ModelId, ModelRule
 from llamaswap.router import ModelSpec
 from llamaswap.upstream.process import HealthCheck, UpstreamSpec, WaitGone
 

@@ -13,7 +13,6 @@ from llamaswap.inbox import Answer, Envelope, Lease, RouterClient
 from llamaswap.policy.messages import (
     DrainEnded,
     Event,
-    Fleet,
     LeaseAsked,
     LeaseId,
     LeaseReturned,
@@ -25,6 +24,7 @@ from llamaswap.policy.messages import (
     UnloadAsked,
     ViewAsked,
 )
+from llamaswap.policy.rules import Fleet
 from tests.fakes import A, fleet
 
 LEASE = Lease(Target(A, "http://a.example"), queued=1, loading=2)

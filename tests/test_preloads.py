@@ -15,11 +15,11 @@ from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import HooksConfig, OnStartupConfig
 from llamaswap.fleet import fleet_of
 from llamaswap.observe.logs import LogBook
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 from llamaswap.preloads import Preloads, run_preloads, wanted
 from llamaswap.relay.client import Pool
 from llamaswap.reload import Reloader, run_reloads
-from llamaswap.router import run_router
+from llamaswap.router import Listeners, run_router
 from llamaswap.service import open_layer
 from llamaswap.web.front import Front, Snapshot
 from tests.fakes import A, B, C, FakeUpstreams
@@ -43,17 +43,13 @@ TOGETHER = Config(
 )
 
 
-def ignore(*_: object) -> None:
-    """Take what a process prints."""
-
-
 @asynccontextmanager
 async def opened(
     config: Config, fake: FakeUpstreams
 ) -> AsyncGenerator[tuple[Front, Reloader], None]:
     """Open a router of fakes, what reloads it, and what preloads its models."""
     rules = fleet_of(config)
-    async with open_layer(run_router, rules, Pool(), ignore, fake.run, grace=60) as router:
+    async with open_layer(run_router, rules, Pool(), Listeners(), fake.run, grace=60) as router:
         front = Front(Snapshot.of(config), router, Pool(), LogBook())
         preloads = Preloads(front)
         async with (

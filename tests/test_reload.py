@@ -18,11 +18,11 @@ from llamaswap.errors import ConfigError, Fault, SwapError
 from llamaswap.fleet import fleet_of
 from llamaswap.inbox import Envelope, RouterClient
 from llamaswap.observe.logs import LogBook
-from llamaswap.policy.messages import ModelId
 from llamaswap.policy.plan import Plan
+from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import Pool
 from llamaswap.reload import Loader, Reloader, run_reloads
-from llamaswap.router import run_router
+from llamaswap.router import Listeners, run_router
 from llamaswap.service import SwapRouter, open_layer
 from llamaswap.web.app import App
 from llamaswap.web.front import Front, Snapshot
@@ -67,7 +67,7 @@ async def opened(
     """Open a router of fakes, and the task that reloads it."""
     run = (fake or FakeUpstreams()).run
     rules = fleet_of(config)
-    async with open_layer(run_router, rules, Pool(), ignore, run, grace=60) as router:
+    async with open_layer(run_router, rules, Pool(), Listeners(), run, grace=60) as router:
         front = Front(Snapshot.of(config), router, Pool(), LogBook())
         async with open_layer(run_reloads, front, 30, load, grace=1) as reloader:
             yield front, reloader

@@ -19,9 +19,10 @@ from llamaswap.errors import (
     UnknownModelError,
 )
 from llamaswap.inbox import RouterClient
-from llamaswap.policy.messages import Fleet, ModelId, ModelState, ModelView
+from llamaswap.policy.messages import ModelState, ModelView
+from llamaswap.policy.rules import Fleet, ModelId
 from llamaswap.relay.client import Pool
-from llamaswap.router import run_router
+from llamaswap.router import Listeners, run_router
 from llamaswap.service import open_layer
 from tests.fakes import A, B, C, FakeUpstreams, fleet, spec_of
 
@@ -32,7 +33,7 @@ def drop_output(_model: ModelId, _data: bytes) -> None:
 
 @asynccontextmanager
 async def opened(models: Fleet, fake: FakeUpstreams) -> AsyncGenerator[RouterClient, None]:
-    async with open_layer(run_router, models, Pool(), drop_output, fake.run, grace=60) as router:
+    async with open_layer(run_router, models, Pool(), Listeners(), fake.run, grace=60) as router:
         yield router
 
 
@@ -227,9 +228,8 @@ async def test_every_change_of_a_state_is_told_and_nothing_else(
     def tell() -> None:
         told.append(trio.current_time())
 
-    async with open_layer(
-        run_router, fleet(A), Pool(), drop_output, fake.run, tell, grace=60
-    ) as router:
+    listeners = Listeners(changed=tell)
+    async with open_layer(run_router, fleet(A), Pool(), listeners, fake.run, grace=60) as router:
         await trio.sleep(10)
         await use(router, A, seconds=10)
         await router.view()
@@ -332,7 +332,7 @@ async def test_who_waits_when_the_router_breaks_hears_so(autojump_clock: MockClo
     fake = FakeUpstreams(load=20)
     async with trio.open_nursery() as nursery:
         router: RouterClient = await nursery.start(
-            run_router, trio.Event(), fleet(A), Pool(), drop_output, fake.run
+            run_router, trio.Event(), fleet(A), Pool(), Listeners(), fake.run
         )
 
         async def ask() -> None:

@@ -24,8 +24,9 @@ from llamaswap.errors import (
     UnavailableError,
     UnknownModelError,
 )
-from llamaswap.policy.messages import ModelId, ModelState, ModelView, Target
+from llamaswap.policy.messages import ModelState, ModelView, Target
 from llamaswap.policy.plan import Plan
+from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import Pool
 from llamaswap.router import run_router
 from llamaswap.service import (

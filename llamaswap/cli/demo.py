@@ -32,7 +32,8 @@ from llamaswap.cli.weights import fetch_weights
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.errors import SwapError
 from llamaswap.observe.logs import ROOT_LOGGER
-from llamaswap.policy.messages import ModelId, Target
+from llamaswap.policy.messages import Target
+from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import Pool, RequestHead
 from llamaswap.service import SwapRouter, open_layer, open_swap_router
 

@@ -28,7 +28,8 @@ from llamaswap.config.schema import Config
 from llamaswap.config.urls import url_problem
 from llamaswap.errors import ConfigError, Fault, SwapError, UpstreamError
 from llamaswap.fleet import refuse_unusable
-from llamaswap.policy.messages import ModelId, Target
+from llamaswap.policy.messages import Target
+from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import Pool, RequestHead
 from llamaswap.web.proposals import proposal_of
 

@@ -38,7 +38,7 @@ def build(top: Mapping[str, Plain], report: Report) -> Config:
         ),
         peers=build_peers(_section(document, "peers", report), report),
     )
-    config, unbuilt, company = _with_routing(config, document, report)
+    config, company = _with_routing(config, document, report)
     names = BaseNames.of(config.models, config.peers)
     selectors = build_selectors(_section(document, "selectors", report), names, company, report)
     profiles = build_profiles(_section(document, "profiles", report), names, selectors, report)
@@ -50,15 +50,15 @@ def build(top: Mapping[str, Plain], report: Report) -> Config:
         hooks=hooks,
         selectors=selectors,
         profiles=profiles,
-        unsupported=tuple(path_text(path) for path in (*unsupported, *unbuilt)),
-        places=_places((*unsupported, *unbuilt), report),
+        unsupported=tuple(map(path_text, unsupported)),
+        places=_places(unsupported, report),
     )
 
 
 def _with_routing(
     config: Config, document: Mapping[str, Plain], report: Report
-) -> tuple[Config, tuple[KeyPath, ...], Company]:
-    """Return ``config`` with its routing, the keys of that without a behaviour, and its meaning."""
+) -> tuple[Config, Company]:
+    """Return ``config`` with its routing, and what that means."""
     section = check_routing(document, report)
     routing = find_routing(document, report)
     ids = local_names(config.models)
@@ -67,7 +67,7 @@ def _with_routing(
     company = Company(groups, compiled, is_known=matrix is None or compiled is not None)
     scheduling = build_scheduling(section, ids, report)
     config = evolve(config, groups=groups, matrix=matrix, scheduling=scheduling)
-    return config, routing.unbuilt, company
+    return config, company
 
 
 def _places(paths: Iterable[KeyPath], report: Report) -> dict[str, Place]:

@@ -25,7 +25,7 @@ from llamaswap.config.sections import (
 )
 from llamaswap.config.store import store_problem
 from llamaswap.config.structure import kept_places
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 MIN_HEALTH_CHECK = 15
 """Seconds: less is raised to this, as in the reference, where a short time was

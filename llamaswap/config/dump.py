@@ -18,7 +18,7 @@ from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import GroupSection
 from llamaswap.config.sources import to_text
 from llamaswap.config.text import strip_comments
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 
 def dump(config: Config) -> str:

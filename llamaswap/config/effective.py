@@ -20,7 +20,7 @@ from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import GroupSection
 from llamaswap.config.text import split_command
 from llamaswap.policy.eviction import GroupRule
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 
 def effective(config: Config, *, show_secrets: bool = False) -> dict[str, Plain]:

@@ -12,7 +12,7 @@ from attrs import evolve
 
 from llamaswap.config.document import KeyPath, Plain, Report
 from llamaswap.config.schema import OLD_STRIP_PARAMS, ModelConfig
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 BY_ID: KeyPath = ("filters", "setParamsByID")
 

@@ -18,7 +18,7 @@ from llamaswap.config.names import unknown_model
 from llamaswap.config.sections import GroupSection
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.policy.eviction import DEFAULT_GROUP, GroupRule
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 _ROUTER: KeyPath = ("routing", "router")
 _SETTINGS: KeyPath = (*_ROUTER, "settings")
@@ -34,9 +34,6 @@ class Routing:
     groups: Mapping[str, Plain] = field(factory=dict[str, Plain])
     matrix: Plain = None
     """The matrix in force; ``None``: groups are."""
-
-    unbuilt: tuple[KeyPath, ...] = ()
-    """Key paths in it that have no behaviour yet."""
 
 
 def find_routing(document: Mapping[str, Plain], report: Report) -> Routing:
@@ -129,7 +126,7 @@ def _new_style(
             )
             return Routing(path)
         here = (*_SETTINGS, "matrix")
-        return Routing(here, matrix=matrix, unbuilt=(here,))
+        return Routing(here, matrix=matrix)
     if report.is_tainted((*_ROUTER, "use")):
         return Routing(path)
     if use not in (None, "", "group"):

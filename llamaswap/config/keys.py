@@ -46,14 +46,9 @@ _UNBUILT: frozenset[KeyPath] = frozenset(
     (
         *_flat(
             "apiKeys captureBuffer includeAliasesInList logLevel logTimeFormat logToStdout "
-            "matrix metricsMaxInMemory peers performance profiles selectors sendLoadingState store "
-            "ui upstream"
+            "metricsMaxInMemory peers performance sendLoadingState store ui upstream"
         ),
         *_flat("capabilities compat filters metadata sendLoadingState timeouts", "models", ANY),
-        *_flat(
-            "priority maxWait linger minResidency queueTimeout",
-            *("routing", "scheduler", "settings", "fifo"),
-        ),
     )
 )
 

@@ -19,7 +19,7 @@ from llamaswap.config.schema import MODALITIES, CapabilitiesConfig, ModelConfig
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.config.text import bare_words, open_quote, split_command
 from llamaswap.config.urls import url_problem
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 COMFY = "comfyui_auto"
 """The id of a model whose web page opens many connections and one long WebSocket."""

@@ -15,7 +15,7 @@ from attrs import frozen
 from llamaswap.config.document import Problem
 from llamaswap.config.schema import ModelConfig
 from llamaswap.config.sections import PeerConfig
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 
 def local_names(models: Mapping[ModelId, ModelConfig]) -> dict[str, ModelId]:

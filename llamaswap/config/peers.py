@@ -16,7 +16,7 @@ from llamaswap.config.schema import ModelConfig
 from llamaswap.config.sections import PeerConfig, ProfileConfig, SelectorConfig
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.config.urls import url_problem
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 
 def build_peers(sections: Mapping[str, Plain], report: Report) -> dict[str, PeerConfig]:

@@ -18,7 +18,7 @@ from llamaswap.config.sections import FifoConfig, MatrixConfig, RoutingSection
 from llamaswap.config.structure import structure
 from llamaswap.policy.matrix import Matrix, compile_matrix
 from llamaswap.policy.matrix_links import MatrixError
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 _SCHEDULER: KeyPath = ("routing", "scheduler")
 _PRIORITY: KeyPath = (*_SCHEDULER, "settings", "fifo", "priority")

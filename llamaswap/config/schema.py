@@ -33,7 +33,7 @@ from llamaswap.config.sections import (
 )
 from llamaswap.errors import Fault
 from llamaswap.policy.eviction import GroupRule, default_group
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 DEFAULT_CONCURRENCY = 10
 """Requests at one time where ``concurrencyLimit`` is absent or 0, as in the reference."""

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from llamaswap.config.durations import to_duration, to_limit, to_seconds, to_wait
 from llamaswap.config.fields import key, section
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 IGNORED_PATHS = (r".*\.(js|json|css|png|gif|jpg|jpeg|ico|txt)$",)
 """Paths that a page of a model server asks for beside its API."""

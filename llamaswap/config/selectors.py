@@ -16,7 +16,7 @@ from llamaswap.config.sections import SelectorConfig
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.policy.eviction import DEFAULT_GROUP, GroupRule
 from llamaswap.policy.matrix import Matrix
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 STRATEGIES = ("warm", "pin", "spillover")
 

@@ -36,7 +36,7 @@ from llamaswap.config.conversions import (
 from llamaswap.config.document import KeyPath, Plain, Problem, Report, problem_of
 from llamaswap.config.fields import keys_of
 from llamaswap.config.macros import MacroValue
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 Hook = Callable[[Any, Any], Any]
 T = TypeVar("T")

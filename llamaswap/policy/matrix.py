@@ -9,6 +9,7 @@ dropped on the way, and in which order, decides ties: see `_keep`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from heapq import heappop, heappush
 from typing import TypeAlias, assert_never
 
@@ -16,7 +17,7 @@ from attrs import define, field, frozen
 
 from llamaswap.policy.matrix_language import AllOf, Name, OneOf, SetName, Step
 from llamaswap.policy.matrix_links import LinkedMatrix, link
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import Choice, ModelId
 
 DEFAULT_COST = 1
 """What it costs to evict a model that is named in no ``evict_costs``."""
@@ -24,26 +25,6 @@ DEFAULT_COST = 1
 _Frontier: TypeAlias = dict[int, int]
 """The model sets of a node that are worth a look, in order: what each holds of
 the models in question, and all that it holds. No key is a part of another."""
-
-
-@frozen
-class Choice:
-    """What happens to those that run when a model is wanted, and why."""
-
-    set_name: str | None
-    """The set that decides. ``None``: the model runs already, or no set contains it."""
-
-    expression: str | None
-    """The set's expression, as it was written."""
-
-    models: tuple[ModelId, ...]
-    """All that may run together then, sorted: nobody starts the others."""
-
-    evict: tuple[ModelId, ...]
-    """Those that must be gone before the wanted model may run, sorted."""
-
-    cost: int
-    """The sum of what their eviction costs."""
 
 
 @frozen
@@ -61,35 +42,61 @@ class Matrix:
     _families: tuple[_Family, ...]
     """In the order in which they are tried."""
 
-    def __call__(self, wanted: ModelId, running: frozenset[ModelId]) -> frozenset[ModelId]:
+    def __call__(
+        self,
+        wanted: ModelId,
+        running: AbstractSet[ModelId],
+        leaving: AbstractSet[ModelId] = frozenset(),
+    ) -> frozenset[ModelId]:
         """Return the members of ``running`` that must be gone before ``wanted`` may run.
 
         See `solve` for what it means that ``wanted`` is one of them.
         """
-        return frozenset(self.solve(wanted, running).evict)
+        return frozenset(self.solve(wanted, running, leaving).evict)
 
-    def solve(self, wanted: ModelId, running: Collection[ModelId]) -> Choice:
+    def solve(
+        self, wanted: ModelId, running: Collection[ModelId], leaving: Collection[ModelId] = ()
+    ) -> Choice:
         """Choose the cheapest set that contains ``wanted``; of equal ones, the first.
 
         Args:
+          wanted: the model that somebody asks for.
           running: starting ones too. If ``wanted`` is among them, nobody is
             evicted, even if the present combination is in no set (a reload
             may lead to that). So do not leave it out.
+          leaving: those of them that go anyway: it costs nothing to be without
+            them, and they must be gone if the set does not contain them.
         """
         if wanted in running:
             return Choice(None, None, tuple(sorted(running)), (), 0)
-        best = min(self._offers(wanted, running), key=lambda offer: offer.cost, default=None)
+        offers = self._offers(wanted, running, leaving)
+        best = min(offers, key=lambda offer: offer.cost, default=None)
         if best is None:
-            cost = sum(self._cost(model) for model in running)
-            return Choice(None, None, (wanted,), tuple(sorted(running)), cost)
+            return self._alone(wanted, running, leaving)
         return self._choice(best, running)
 
-    def alternatives(self, wanted: ModelId, running: Collection[ModelId]) -> tuple[Choice, ...]:
-        """Return the cheapest choice of each set that contains ``wanted``, in order.
+    def choices(
+        self, wanted: ModelId, running: Collection[ModelId], leaving: Collection[ModelId] = ()
+    ) -> tuple[Choice, ...]:
+        """Return the cheapest choice of each set that contains ``wanted``.
 
-        What `solve` returns is one of them; the others explain it.
+        The first is what `solve` returns; the others follow in the order of the
+        sets, and explain it.
         """
-        return tuple(self._choice(offer, running) for offer in self._offers(wanted, running))
+        if wanted in running:
+            return (self.solve(wanted, running),)
+        offers = self._offers(wanted, running, leaving)
+        found = [self._choice(offer, running) for offer in offers]
+        if not found:
+            return (self._alone(wanted, running, leaving),)
+        best = min(found, key=lambda choice: choice.cost)
+        return (best, *(choice for choice in found if choice is not best))
+
+    def _alone(
+        self, wanted: ModelId, running: Collection[ModelId], leaving: Collection[ModelId]
+    ) -> Choice:
+        cost = sum(self._cost(model) for model in running if model not in leaving)
+        return Choice(None, None, (wanted,), tuple(sorted(running)), cost)
 
     def can_contain_all(self, models: Iterable[ModelId]) -> bool:
         """Say whether one set contains all ``models``, so that they can run together."""
@@ -99,11 +106,17 @@ class Matrix:
         wanted = _union(bits)
         return any(_Search(self._nodes, wanted, wanted).run(self._families))
 
-    def _offers(self, wanted: ModelId, running: Collection[ModelId]) -> Iterator[_Offer]:
+    def _offers(
+        self, wanted: ModelId, running: Collection[ModelId], leaving: Collection[ModelId]
+    ) -> Iterator[_Offer]:
         bit = self._bits.get(wanted)
         if bit is None:
             return
-        prices = [(self._bits.get(model, 0), self._cost(model)) for model in running]
+        prices = [
+            (self._bits.get(model, 0), self._cost(model))
+            for model in running
+            if model not in leaving
+        ]
         relevant = bit | _union(held for held, _ in prices)
         for family, frontier in _Search(self._nodes, relevant, bit).run(self._families):
             costs = {

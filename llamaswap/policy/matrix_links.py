@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 
 from llamaswap.errors import SwapError
 from llamaswap.policy.matrix_language import ExpressionError, Name, SetName, Step, parse, trim
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 _VAR_CHARACTER = re.compile("[a-zA-Z0-9.-]")
 _VAR_LENGTHS = range(1, 33)

@@ -7,14 +7,13 @@ answer repeats.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import NewType, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
-ModelId = NewType("ModelId", str)
-"""A model's key in the configuration, never an alias."""
+from llamaswap.policy.reasons import READY, Reason
+from llamaswap.policy.rules import Choice, Fleet, ModelId, Selection
 
 LeaseId = NewType("LeaseId", int)
 """One request's claim on a model, from the ask to the return."""
@@ -41,6 +40,7 @@ class Cause(Enum):
     UNLOADED = "unloaded"
     LEAVING = "leaving"
     STUCK = "stuck"
+    TIMED_OUT = "timed out"
 
 
 @frozen
@@ -52,43 +52,15 @@ class Target:
     """Base URL, ``http://host:port`` with an optional path."""
 
 
-EvictionPolicy: TypeAlias = Callable[[ModelId, frozenset[ModelId]], frozenset[ModelId]]
-"""Given a model that is wanted and all that run (starting and stopping ones too,
-perhaps the wanted one itself), say which of them must be gone before it may run."""
-
-
-@frozen
-class ModelRule:
-    """What the scheduler knows of one model."""
-
-    specification: object
-    """What it takes to run the process, of no meaning here: handed back in
-    `Start`, and compared to tell whether a reload must replace the process."""
-
-    concurrency_limit: int = 10
-    """Requests that may wait for the model or use it at one time; more are refused."""
-
-    idle_after: float | None = None
-    """Seconds without a request after which the model is stopped; ``None``: never."""
-
-
-@frozen
-class Fleet:
-    """All models and the rule that says which of them may run together."""
-
-    models: Mapping[ModelId, ModelRule]
-    evictions: EvictionPolicy
-
-
 # Events: what happened, or what somebody wants.
 
 
 @frozen
 class LeaseAsked:
-    """A request wants ``model`` ready; answered by `Grant` or `Refuse`."""
+    """A request wants ``model`` ready, or one of several; answered by `Grant` or `Refuse`."""
 
     lease: LeaseId
-    model: ModelId
+    model: ModelId | Selection
 
 
 @frozen
@@ -142,6 +114,21 @@ class ViewAsked:
 
 
 @frozen
+class QueueAsked:
+    """Somebody wants to see who waits, and for what; answered by `Queue`."""
+
+    ticket: Ticket
+
+
+@frozen
+class ExplainAsked:
+    """Somebody wants to know what a request would do now; answered by `Explanation`."""
+
+    ticket: Ticket
+    model: ModelId | Selection
+
+
+@frozen
 class Reconfigure:
     """A new configuration is in force; answered by `Settled` when the books follow it."""
 
@@ -174,6 +161,8 @@ Event: TypeAlias = (
     | Stuck
     | UnloadAsked
     | ViewAsked
+    | QueueAsked
+    | ExplainAsked
     | Reconfigure
     | DrainEnded
     | Shutdown
@@ -189,6 +178,7 @@ class Grant:
 
     lease: LeaseId
     model: ModelId
+    reason: Reason = field(default=READY, eq=False)
 
 
 @frozen
@@ -199,6 +189,8 @@ class Refuse:
     model: ModelId
     cause: Cause
     detail: str = ""
+    retry_after: float | None = field(default=None, eq=False)
+    """Seconds after which it may be worth to ask again, where that is known."""
 
 
 @frozen
@@ -209,7 +201,7 @@ class Start:
     specification: object
     """The `ModelRule.specification` that is in force."""
 
-    reason: str
+    reason: Reason
 
 
 @frozen
@@ -217,7 +209,7 @@ class Stop:
     """End the process of ``model``, starting or ready; answer with `Gone`."""
 
     model: ModelId
-    reason: str
+    reason: Reason
 
 
 @frozen
@@ -236,7 +228,53 @@ class View:
     models: tuple[ModelView, ...]
 
 
-Command: TypeAlias = Grant | Refuse | Start | Stop | Settled | View
+@frozen
+class Learned:
+    """How long a model usually takes now, in seconds; worth to be kept for the next time."""
+
+    model: ModelId
+    load: float | None
+    stop: float | None
+
+
+@frozen
+class Queue:
+    """All requests that wait, those first that will be served first."""
+
+    ticket: Ticket
+    waiting: tuple[Waiting, ...]
+
+
+@frozen
+class Explanation:
+    """What a request would do now."""
+
+    ticket: Ticket
+    model: ModelId
+    """The one that would serve it."""
+
+    outcome: Outcome
+    reason: Reason | str
+    """Why it would wait or be served; a sentence where it would be refused."""
+
+    estimate: float | None
+    """Seconds until it would be served, as far as can be told."""
+
+    choices: tuple[Choice, ...] = ()
+    """Who would be evicted, by which rule, and the alternatives that cost more or come
+    later; empty where nothing would have to be decided."""
+
+
+Command: TypeAlias = Grant | Refuse | Start | Stop | Settled | View | Learned | Queue | Explanation
+
+
+class Outcome(Enum):
+    """What happens to a request that comes now; the values are words for programs."""
+
+    SERVE = "serve"
+    START = "start"
+    WAIT = "wait"
+    REFUSE = "refuse"
 
 
 @frozen
@@ -250,3 +288,22 @@ class ModelView:
 
     waiting: int
     """Requests that wait for one."""
+
+
+@frozen
+class Waiting:
+    """One request that waits."""
+
+    lease: LeaseId
+    model: ModelId
+    position: int
+    """1 is served first, as things are now."""
+
+    waited: float
+    """Seconds since it came."""
+
+    reason: Reason
+    """What it waits for."""
+
+    estimate: float | None
+    """Seconds until it is served, as far as can be told."""

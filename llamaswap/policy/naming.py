@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from attrs import frozen
 
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 _SLASH = re.compile("/|%2F", re.IGNORECASE)
 """Ids with slashes may come encoded; both ways end a segment."""

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from attrs import frozen
 
-from llamaswap.policy.messages import ModelId, ModelRule
+from llamaswap.policy.rules import ModelId, ModelRule
 
 
 @frozen

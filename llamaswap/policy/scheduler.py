@@ -9,25 +9,29 @@ costs three loads and not six.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 from typing import assert_never
 
 from attrs import define, field
 
 from llamaswap.policy.books import Books, Place, Swap
+from llamaswap.policy.forecast import Forecast, explain, queue_view
+from llamaswap.policy.idling import IdleTimes
 from llamaswap.policy.messages import (
     Cause,
     Command,
     DrainEnded,
     Event,
-    Fleet,
+    ExplainAsked,
     Gone,
+    Learned,
     LeaseAsked,
+    LeaseId,
     LeaseReturned,
-    ModelId,
-    ModelRule,
     ModelState,
     ModelView,
+    QueueAsked,
     Ready,
     Reconfigure,
     Refuse,
@@ -39,7 +43,21 @@ from llamaswap.policy.messages import (
     View,
     ViewAsked,
 )
+from llamaswap.policy.pace import Pace
 from llamaswap.policy.plan import plan
+from llamaswap.policy.reasons import (
+    LEAVING,
+    LOADED,
+    READY,
+    REMOVED,
+    REPLACED,
+    UNLOADED,
+    Reason,
+    Why,
+)
+from llamaswap.policy.rules import Fleet, ModelId, ModelRule, Selection
+from llamaswap.policy.selection import choose
+from llamaswap.policy.turns import Begin, Deny, Look, Serve, Wait
 
 
 @define(eq=False)
@@ -47,17 +65,18 @@ class Scheduler:
     """The plan of one router. Give it every event, in batches; do what it says, in order."""
 
     fleet: Fleet
-    _books: Books = field(init=False)
-    _outgoing: dict[ModelId, tuple[str, Ticket]] = field(
-        factory=dict[ModelId, tuple[str, Ticket]], init=False
-    )
-    """Models whose process a new configuration has given up, why, and the ticket of
-    the first that did. They take nothing new, finish what they serve, and stop."""
+    _known: Mapping[ModelId, Pace] = field(factory=dict[ModelId, Pace])
+    """The usual times of an earlier run."""
 
+    _books: Books = field(init=False)
+    _idle: IdleTimes = field(init=False)
     _leaving: bool = field(default=False, init=False)
+    _wakeup: float = field(default=inf, init=False)
+    """The next moment at which the wait of somebody changes."""
 
     def __attrs_post_init__(self) -> None:
-        self._books = Books(self.fleet)
+        self._books = Books(self.fleet, dict(self._known))
+        self._idle = IdleTimes(self._books.places)
 
     def handle(self, events: Iterable[Event], now: float) -> list[Command]:
         """Take in a batch, then look at the queues once.
@@ -78,8 +97,10 @@ class Scheduler:
 
     @property
     def next_wakeup(self) -> float | None:
-        """The moment of the next idle stop: give a batch then, empty or not."""
-        return min((end for _, end in self._idle_ends()), default=None)
+        """The next moment at which time alone changes something: give a batch then, or before."""
+        idle = self._idle.next_end
+        end = self._wakeup if idle is None else min(self._wakeup, idle)
+        return None if end == inf else end
 
     @property
     def finished(self) -> bool:
@@ -91,72 +112,82 @@ class Scheduler:
 
     # Taking in: what each event changes by itself.
 
-    def _note(self, event: Event, now: float) -> Iterator[Command]:  # noqa: C901 - one branch per word
+    # One branch per word.
+    def _note(self, event: Event, now: float) -> Iterator[Command]:  # noqa: C901, PLR0912
         match event:
             case LeaseAsked():
-                yield from self._note_ask(event)
+                yield from self._note_ask(event, now)
             case LeaseReturned(lease):
-                self._books.take_back(lease, now)
+                self._note_return(lease, now)
             case Ready(model):
-                self._note_ready(model, now)
+                yield from self._note_ready(model, now)
             case Gone():
-                yield from self._note_gone(event)
+                yield from self._note_gone(event, now)
             case Stuck():
                 yield from self._note_stuck(event)
             case UnloadAsked():
-                yield from self._note_unload(event)
+                yield from self._note_unload(event, now)
             case ViewAsked(ticket):
                 yield self._view(ticket)
+            case QueueAsked(ticket):
+                yield queue_view(self._books, ticket, now)
+            case ExplainAsked(ticket, wanted):
+                yield explain(self._books, ticket, wanted, now)
             case Reconfigure():
                 yield from self._note_reconfigure(event)
             case DrainEnded():
-                yield from self._note_drain_end(event)
+                yield from self._note_drain_end(event, now)
             case Shutdown():
-                yield from self._note_shutdown()
+                yield from self._note_shutdown(now)
             case _:
                 assert_never(event)
 
-    def _note_ask(self, ask: LeaseAsked) -> Iterator[Command]:
-        rule = self.fleet.models.get(ask.model)
-        if rule is None:
-            yield Refuse(ask.lease, ask.model, Cause.UNKNOWN, "nobody here serves this model")
+    def _note_ask(self, ask: LeaseAsked, now: float) -> Iterator[Command]:
+        wanted, places = ask.model, self._books.places
+        model = choose(wanted, places) if isinstance(wanted, Selection) else wanted
+        if model not in self.fleet.models:
+            yield Refuse(ask.lease, model, Cause.UNKNOWN, "nobody here serves this model")
             return
-        place = self._books.places[ask.model]
+        place = places[model]
         if self._leaving:
-            yield Refuse(ask.lease, ask.model, Cause.LEAVING, "the program is leaving")
-        elif len(place.waiting) + len(place.serving) >= rule.concurrency_limit:
-            limit = f"{rule.concurrency_limit} requests wait for this model or use it already"
-            yield Refuse(ask.lease, ask.model, Cause.BUSY, limit)
+            yield Refuse(ask.lease, model, Cause.LEAVING, str(LEAVING))
+        elif place.is_full:
+            yield Refuse(ask.lease, model, Cause.BUSY, place.fullness)
         else:
-            self._books.queue(place, ask.lease)
+            self._books.queue(place, ask.lease, now)
 
-    def _note_ready(self, model: ModelId, now: float) -> None:
+    def _note_return(self, lease: LeaseId, now: float) -> None:
+        place = self._books.take_back(lease, now)
+        if place is not None:
+            self._idle.watch(place)
+
+    def _note_ready(self, model: ModelId, now: float) -> Iterator[Command]:
         place = self._books.places.get(model)
         # Readiness may have been under way when the process was told to stop.
         if place is not None and place.state is ModelState.STARTING:
-            place.state = ModelState.READY
-            place.idle_since = now
+            self._books.note_ready(place, now)
+            self._idle.watch(place)
+            yield Learned(model, place.pace.load, place.pace.stop)
 
-    def _note_gone(self, event: Gone) -> Iterator[Command]:
+    def _note_gone(self, event: Gone, now: float) -> Iterator[Command]:
         place = self._books.places.get(event.model)
         if place is None or place.state is ModelState.STOPPED:
             return
         if place.state is ModelState.STARTING:
             reason = event.reason or "it ended before it was ready"
             yield from self._books.refuse(place, Cause.START_FAILED, reason)
-        self._outgoing.pop(event.model, None)
-        yield from self._books.vacate(place)
+        was_told_to = place.state is ModelState.STOPPING
+        yield from self._books.vacate(place, now)
+        if was_told_to:
+            yield Learned(place.model, place.pace.load, place.pace.stop)
 
     def _note_stuck(self, event: Stuck) -> Iterator[Command]:
         place = self._books.places.get(event.model)
         if place is None or place.state is ModelState.STOPPED:
             return
-        place.state = ModelState.STOPPING
-        self._books.stuck[event.model] = event.reason
-        self._books.drop_swap(place)
         # The other models need not wait for what will not come. Should its
         # port be taken from now on, then the start that finds it so says so.
-        self._outgoing.pop(event.model, None)
+        self._books.note_stuck(place, event.reason)
         yield from self._books.refuse(place, Cause.STUCK, event.reason)
         for swap in list(self._books.swaps.values()):
             if event.model in swap.leaving:
@@ -164,25 +195,25 @@ class Scheduler:
                 yield from self._books.refuse(swap.target, Cause.STUCK, event.reason)
         yield from self._books.release(place, event.reason)
 
-    def _note_unload(self, ask: UnloadAsked) -> Iterator[Command]:
+    def _note_unload(self, ask: UnloadAsked, now: float) -> Iterator[Command]:
         known = self._books.places.keys()
         wanted = known if ask.models is None else ask.models
         for model in sorted(wanted & known):
             place = self._books.places[model]
             self._books.drop_swap(place)
             yield from self._books.refuse(place, Cause.UNLOADED, "the model was unloaded")
-            yield from self._books.stop(place, "unloaded")
+            yield from self._books.stop(place, UNLOADED, now)
         unknown = ", ".join(sorted(wanted - known))
         problem = f"nobody here serves {unknown}" if unknown else None
         yield from self._books.send(ask.ticket, set(wanted & known), problem)
 
-    def _note_shutdown(self) -> Iterator[Command]:
+    def _note_shutdown(self, now: float) -> Iterator[Command]:
         self._leaving = True
         for model in sorted(self._books.places):
             place = self._books.places[model]
             self._books.drop_swap(place)
-            yield from self._books.refuse(place, Cause.LEAVING, "the program is leaving")
-            yield from self._books.stop(place, "the program is leaving")
+            yield from self._books.refuse(place, Cause.LEAVING, str(LEAVING))
+            yield from self._books.stop(place, LEAVING, now)
 
     def _note_reconfigure(self, event: Reconfigure) -> Iterator[Command]:
         books, fleet = self._books, event.fleet
@@ -197,42 +228,31 @@ class Scheduler:
             if swap.target.state is not ModelState.STARTING:
                 books.drop_swap(swap.target)
         for model in changes.add:
-            books.places[model] = Place(model, fleet.models[model].specification)
+            books.open_place(model)
         for model in changes.keep:
             yield from self._keep(books.places[model])
         for model in changes.replace:
-            reason = "replaced by the new configuration"
-            self._give_up(books.places[model], reason, event.ticket)
+            books.give_up(books.places[model], REPLACED, event.ticket)
         for model in changes.remove:
             place = books.places[model]
             yield from books.refuse(place, Cause.UNKNOWN, "the model was removed")
-            self._give_up(place, "removed from the configuration", event.ticket)
+            books.give_up(place, REMOVED, event.ticket)
+        self._idle.watch_anew(books.places.values())
         gone_first = {model for model in changes.replace + changes.remove if model in books.places}
         yield from books.send(event.ticket, gone_first, None)
 
-    def _note_drain_end(self, event: DrainEnded) -> Iterator[Command]:
+    def _note_drain_end(self, event: DrainEnded, now: float) -> Iterator[Command]:
         # Not an unload: who waits for a replaced model is served by the new process.
-        outgoing = sorted(self._outgoing.items())
-        due = {model: reason for model, (reason, since) in outgoing if since <= event.reload}
-        for model, reason in due.items():
-            yield from self._books.stop(self._books.places[model], reason)
+        outgoing = self._books.outgoing
+        due = sorted(model for model, way in outgoing.items() if way.reload <= event.reload)
+        for model in due:
+            yield from self._books.stop(self._books.places[model], outgoing[model].reason, now)
         yield from self._books.send(event.ticket, set(due), None)
 
     def _keep(self, place: Place) -> Iterator[Settled]:
-        given_up = self._outgoing.pop(place.model, None)
+        given_up = self._books.outgoing.pop(place.model, None)
         if given_up is not None and place.state is not ModelState.STOPPING:
             yield from self._books.release(place)
-
-    def _give_up(self, place: Place, reason: str, ticket: Ticket) -> None:
-        rule = self.fleet.models.get(place.model)
-        if place.state is not ModelState.STOPPED:
-            if place.model not in self._books.stuck:
-                _, since = self._outgoing.get(place.model, (reason, ticket))
-                self._outgoing[place.model] = (reason, since)
-        elif rule is None:
-            del self._books.places[place.model]
-        else:
-            place.specification = rule.specification
 
     def _view(self, ticket: Ticket) -> View:
         places = sorted(self._books.places.items())
@@ -247,99 +267,82 @@ class Scheduler:
     # Deciding: once per batch, when everything is noted.
 
     def _decide(self, now: float) -> Iterator[Command]:
-        yield from self._see_off()
+        self._wakeup = inf
+        yield from self._see_off(now)
+        if self._books.queued:
+            yield from self._time_out(now)
         for swap in list(self._books.swaps.values()):
-            if swap.target.waiting:
-                yield from self._advance(swap)
-        for place in self._books.queues():
-            yield from self._serve(place)
-        for swap in list(self._books.swaps.values()):
-            # Left over are those that nobody waits for any more. They go on
-            # now that nobody has claimed their place.
-            yield from self._advance(swap)
-        for place in [place for place, end in self._idle_ends() if end <= now]:
-            idle_after = self.fleet.models[place.model].idle_after
-            yield from self._books.stop(place, f"idle for {idle_after:g} s")
+            yield from self._advance(swap, now)
+        for place in self._idle.due(now):
+            reason = Reason(Why.IDLE, seconds=place.rule.idle_after or 0.0)
+            yield from self._books.stop(place, reason, now)
+        yield from self._serve_queues(now)
 
-    def _see_off(self) -> Iterator[Command]:
-        for model, (reason, _) in sorted(self._outgoing.items()):
+    def _see_off(self, now: float) -> Iterator[Command]:
+        for model in sorted(self._books.outgoing):
             place = self._books.places[model]
             if not place.serving:
-                yield from self._books.stop(place, reason)
+                yield from self._books.stop(place, self._books.outgoing[model].reason, now)
 
-    def _advance(self, swap: Swap) -> Iterator[Command]:
-        """Take the next step of a swap that has room."""
-        if swap.leaving:
+    def _time_out(self, now: float) -> Iterator[Command]:
+        limit = self.fleet.fairness.queue_timeout
+        if limit is None:
             return
-        if swap.target.state is ModelState.STOPPED:
-            yield from self._books.start(swap.target)
-        elif swap.target.state is ModelState.READY:
+        if any(place.head[0] + limit <= now for place in self._books.queued.values()):
+            for place, verdict, estimate in Forecast(self._books, now).fates:
+                why = verdict.reason if isinstance(verdict, Wait) else READY
+                detail = f"it has waited for {limit:g} s, as long as queueTimeout allows: {why}"
+                yield from self._books.time_out(place, limit, now, detail, estimate)
+        for place in self._books.queued.values():
+            self._wakeup = min(self._wakeup, place.head[0] + limit)
+
+    def _advance(self, swap: Swap, now: float) -> Iterator[Command]:
+        """Take the next step of a swap; one that nobody waits for any more is none."""
+        target = swap.target
+        if not target.waiting:
+            self._books.drop_swap(target)
+        elif swap.leaving:
+            return
+        elif target.state is ModelState.STOPPED:
+            yield from self._books.start(target, now)
+        elif target.state is ModelState.READY:
             # Whoever has waited for a load is served, whatever has been asked
             # and started beside it in the meantime.
-            self._books.drop_swap(swap.target)
-            yield from self._books.grant(swap.target)
+            self._books.drop_swap(target)
+            yield from self._books.grant(target, LOADED, now)
 
-    def _serve(self, place: Place) -> Iterator[Command]:
-        """Decide once for everyone who waits for ``place``."""
-        if place.model in self._books.stuck:
-            yield from self._books.refuse(place, Cause.STUCK, self._books.stuck[place.model])
-            return
-        promised = place.model in self._books.swaps
-        if promised or place.model in self._outgoing or place.state is ModelState.STOPPING:
-            return
-        evict = self._clear_way(place)
-        stuck = evict & self._books.stuck.keys()
-        if stuck:
-            yield from self._books.refuse(place, Cause.STUCK, self._books.stuck[min(stuck)])
-        elif place.state is ModelState.READY and not evict:
-            yield from self._books.grant(place)
-        elif self._may_begin(place, evict):
-            swap = self._books.promise(place, evict)
-            for victim in sorted(evict):
-                reason = f"makes room for {place.model}"
-                yield from self._books.stop(self._books.places[victim], reason)
-            yield from self._advance(swap)
+    def _serve_queues(self, now: float) -> Iterator[Command]:
+        """Look until nothing more can be done: what is done for one may free another's way."""
+        while self._books.queued:
+            look = Look(self._books, now)
+            yield from self._take_turns(look, now)
+            if not look.was_overtaken:
+                self._wakeup = min(self._wakeup, look.wakeup)
+                return
 
-    def _clear_way(self, place: Place) -> frozenset[ModelId]:
-        """Drop swaps to make room that nobody waits for; return who is still in the way.
+    def _take_turns(self, look: Look, now: float) -> Iterator[Command]:
+        """Decide once per model for everyone who waits for it."""
+        for turn, place in enumerate(look.order):
+            came, _ = place.head
+            verdict = look.judge(place, came, turn)
+            match verdict:
+                case Serve():
+                    look.note_act(frees_nobody=bool(place.serving))
+                    yield from self._books.grant(place, READY, now)
+                case Begin(evict):
+                    look.note_act()
+                    yield from self._begin(place, evict, now)
+                case Wait():
+                    look.heed(place, verdict, came)
+                case Deny(cause, detail):
+                    look.note_act()
+                    yield from self._books.refuse(place, cause, detail)
+                case _:
+                    assert_never(verdict)
 
-        A load that nobody waits for needs no more than this: it blocks nobody,
-        and is stopped like an idle model.
-        """
-        while True:
-            evict = self._books.evictions(place.model)
-            idle = [
-                swap.target
-                for swap in self._books.swaps.values()
-                if not swap.target.waiting
-                and swap.target.state is not ModelState.STARTING
-                and (swap.target.model in evict or place.model in swap.evict)
-            ]
-            if not idle:
-                return evict
-            for target in idle:
-                self._books.drop_swap(target)
-
-    def _may_begin(self, place: Place, evict: frozenset[ModelId]) -> bool:
-        # The ports of processes that a reload gave up may belong to others
-        # now. A later change narrows this to the ports concerned.
-        if self._outgoing and place.state is ModelState.STOPPED:
-            return False
-        if not evict.isdisjoint(self._books.busy):
-            return False
-        return not any(
-            swap.target.model in evict or place.model in swap.evict or evict & swap.evict
-            for swap in self._books.swaps.values()
-            if swap.target.waiting
-        )
-
-    def _idle_ends(self) -> list[tuple[Place, float]]:
-        """Return the ready models that nobody uses, each with the end of its time; sorted by id."""
-        ends: list[tuple[Place, float]] = []
-        for place in self._books.runners():
-            if place.state is not ModelState.READY or place.serving or place.waiting:
-                continue
-            rule = self.fleet.models.get(place.model)
-            if rule is not None and rule.idle_after is not None:
-                ends.append((place, place.idle_since + rule.idle_after))
-        return ends
+    def _begin(self, place: Place, evict: frozenset[ModelId], now: float) -> Iterator[Command]:
+        swap = self._books.promise(place, evict)
+        for victim in sorted(evict):
+            reason = Reason(Why.ROOM, (place.model,), len(place.waiting))
+            yield from self._books.stop(self._books.places[victim], reason, now)
+        yield from self._advance(swap, now)

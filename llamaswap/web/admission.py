@@ -14,9 +14,9 @@ import trio
 from attrs import frozen
 
 from llamaswap.errors import RequestError, UnknownModelError
-from llamaswap.policy.messages import ModelId
 from llamaswap.policy.naming import Names
 from llamaswap.policy.rewrites import read_ask, with_model
+from llamaswap.policy.rules import ModelId
 from llamaswap.web.asgi import Request, form_value
 from llamaswap.web.forms import FormError, find_fields, is_multipart, with_fields
 

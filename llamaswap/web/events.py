@@ -23,7 +23,8 @@ from llamaswap.broadcast import Listener
 from llamaswap.config.schema import Config
 from llamaswap.errors import SwapError
 from llamaswap.observe.logs import PROXY, RING_BYTES, UPSTREAM
-from llamaswap.policy.messages import ModelId, ModelState
+from llamaswap.policy.messages import ModelState
+from llamaswap.policy.rules import ModelId
 from llamaswap.web.asgi import Answer, Header, Request
 from llamaswap.web.front import Front
 from llamaswap.web.hangup import until_hangup

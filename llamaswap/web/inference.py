@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 
 from llamaswap.errors import UpstreamError
 from llamaswap.inbox import Lease
-from llamaswap.policy.messages import ModelId
 from llamaswap.policy.rewrites import answer_headers, forward_headers
+from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import RequestHead
 from llamaswap.relay.exchange import relay
 from llamaswap.web.admission import admit

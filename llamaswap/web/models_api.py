@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from llamaswap.config.schema import Config
 from llamaswap.errors import UnknownModelError
-from llamaswap.policy.messages import ModelId, ModelState, ModelView
+from llamaswap.policy.messages import ModelState, ModelView
+from llamaswap.policy.rules import ModelId
 from llamaswap.web.admission import known_models, resolve
 from llamaswap.web.asgi import Answer, Request
 from llamaswap.web.cors import origin_headers

@@ -20,7 +20,7 @@ from llamaswap.config.document import Plain, Report
 from llamaswap.config.schema import Config
 from llamaswap.config.text import strip_comments
 from llamaswap.errors import ConfigError, RequestError
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 _KEYS = ("startPort", "healthCheckTimeout", "models")
 """All that is read of a proposal; other keys could make `build` look at the disk."""

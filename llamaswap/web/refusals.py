@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping
+from math import ceil
 
 from llamaswap.errors import SwapError
 from llamaswap.web.asgi import HTML, JSON, TEXT, Answer, Header, Request
@@ -62,7 +63,7 @@ async def refuse(answer: Answer, error: SwapError) -> None:
 def _headers(request: Request, error: SwapError) -> list[Header]:
     headers = origin_headers(request)
     if error.status_hint in RETRY_LATER:
-        headers.append((b"retry-after", b"1"))
+        headers.append((b"retry-after", b"%d" % max(ceil(error.retry_after or 1), 1)))
     if isinstance(error, WrongMethodError):
         headers.append((b"allow", error.allowed.encode()))
     return headers

@@ -10,7 +10,8 @@ import re
 from urllib.parse import quote, unquote
 
 from llamaswap.errors import RequestError, UnknownModelError
-from llamaswap.policy.messages import ModelId, ModelState
+from llamaswap.policy.messages import ModelState
+from llamaswap.policy.rules import ModelId
 from llamaswap.web.admission import known_models
 from llamaswap.web.asgi import Answer, Request
 from llamaswap.web.front import Front

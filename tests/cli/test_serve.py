@@ -16,7 +16,7 @@ from attrs import evolve
 from llamaswap.__main__ import main
 from llamaswap._version import VERSION
 from llamaswap.cli.serve import announce
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 from tests.house.commands import running, write_config
 from tests.house.houses import config_of, group, model
 from tests.processes import marked, nothing_left

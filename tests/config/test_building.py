@@ -12,7 +12,7 @@ from llamaswap.config.document import Plain, Report, Timestamp
 from llamaswap.config.schema import Config
 from llamaswap.config.sections import FifoConfig, MatrixConfig
 from llamaswap.policy.eviction import GroupRule
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 A, B = ModelId("a"), ModelId("b")
 MODELS: Plain = {
@@ -58,7 +58,7 @@ def test_sections_know_each_other() -> None:
     assert config.hooks.on_startup.preload == (B,)
     assert (config.groups, config.matrix) == ((), MatrixConfig(sets={"both": "a & b"}))
     assert config.scheduling == FifoConfig({B: 3})
-    assert "routing.router.settings.matrix" in config.unsupported
+    assert config.unsupported == ("models.b.filters", "peers")
     assert [warning.path for warning in report.warnings] == ["hooks.on_startup.preload[1]"]
 
 

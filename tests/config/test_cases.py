@@ -32,7 +32,7 @@ from llamaswap.config.text import split_command
 from llamaswap.errors import ConfigError
 from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.matrix import compile_matrix
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 CASES = Path(__file__).parent / "cases"
 

@@ -17,7 +17,7 @@ from llamaswap.config.sections import (
     UiConfig,
     UpstreamConfig,
 )
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 
 def test_good_numbers_stay_as_they_are() -> None:

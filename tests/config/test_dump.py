@@ -16,7 +16,7 @@ from llamaswap.config.ports import fill_port
 from llamaswap.config.schema import Config
 from llamaswap.config.sources import to_text
 from llamaswap.fleet import keep_ports
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 from tests.config.test_cases import GOOD, Case
 
 A = ModelId("a")

@@ -12,7 +12,7 @@ from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.text import split_command
 from llamaswap.policy.eviction import GroupRule
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 
 def _load(text: str, environ: Mapping[str, str] | None = None) -> Config:

@@ -13,7 +13,7 @@ from llamaswap.config.filters import (
     with_automatic_aliases,
 )
 from llamaswap.config.schema import FiltersConfig, ModelConfig
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 M = ("models", "m")
 F = (*M, "filters")

@@ -5,7 +5,7 @@ import pytest
 from llamaswap.config.document import Plain, Report
 from llamaswap.config.groups import Routing, build_groups, find_routing
 from llamaswap.policy.eviction import GroupRule
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 A, B, C = ModelId("a"), ModelId("b"), ModelId("c")
 IDS = {"a": A, "b": B, "c": C, "big": A, "small": B}
@@ -100,7 +100,7 @@ FOUND: dict[str, tuple[dict[str, Plain], Routing]] = {
     ),
     "a matrix in use": (
         _router(use="matrix", settings={"matrix": {}, "groups": G}),
-        Routing(MATRIX, matrix={}, unbuilt=(MATRIX,)),
+        Routing(MATRIX, matrix={}),
     ),
     "an old matrix": ({"matrix": {"sets": {}}}, Routing(("matrix",), matrix={"sets": {}})),
 }

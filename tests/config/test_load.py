@@ -14,7 +14,7 @@ from llamaswap.config.load import attempt_config, load_config
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.errors import ConfigError
 from llamaswap.policy.eviction import GroupRule
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 WHOLE = """\
 x-base: &base
@@ -204,13 +204,8 @@ routing:
 """
     config = load_config(text)
 
-    assert config.unsupported == (
-        "apiKeys",
-        "models.a.filters",
-        "routing.router.settings.matrix",
-    )
+    assert config.unsupported == ("apiKeys", "models.a.filters")
     assert config.places["models.a.filters"] == Place(5, 25, "<text>")
-    assert config.places["routing.router.settings.matrix"] == Place(7, 36, "<text>")
     assert [str(warning) for warning in config.warnings] == [
         "<text>:2:1: logRequests: this key has no effect any more",
         "<text>:3:1: modls: unknown key 'modls', did you mean 'models'?",

@@ -8,7 +8,7 @@ from llamaswap.config.document import Plain
 from llamaswap.config.masking import masked, secrets_of
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import PeerConfig
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 
 def of_model(model: ModelConfig) -> set[str]:

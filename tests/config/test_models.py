@@ -6,7 +6,7 @@ from llamaswap.config.document import Plain, Report
 from llamaswap.config.load import load_config
 from llamaswap.config.models import build_models, check_aliases, check_model
 from llamaswap.config.schema import CapabilitiesConfig, CompatConfig, ModelConfig
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 M = ("models", "m")
 URL = "http://localhost:1"

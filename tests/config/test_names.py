@@ -5,7 +5,7 @@ import pytest
 from llamaswap.config.names import Base, BaseNames, full_name, local_names, suggestion
 from llamaswap.config.schema import ModelConfig
 from llamaswap.config.sections import PeerConfig
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 MODELS = {
     ModelId("a"): ModelConfig(aliases=("al", "b")),

@@ -12,7 +12,7 @@ from llamaswap.config.sections import (
     ProfileConfig,
     SelectorConfig,
 )
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 URL = "http://h"
 

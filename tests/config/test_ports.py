@@ -7,7 +7,7 @@ from llamaswap.config.document import Plain, Report
 from llamaswap.config.load import load_config
 from llamaswap.config.ports import Ports, fill_port
 from llamaswap.config.schema import ModelConfig
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 M = ("models", "m")
 

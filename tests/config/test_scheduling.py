@@ -8,7 +8,7 @@ from llamaswap.config.load import load_config
 from llamaswap.config.scheduling import build_matrix, build_scheduling, check_routing
 from llamaswap.config.sections import FifoConfig, MatrixConfig, RoutingSection
 from llamaswap.errors import ConfigError
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 A, B = ModelId("a"), ModelId("b")
 IDS = {"a": A, "b": B, "al": A, "ax": A}

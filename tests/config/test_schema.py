@@ -5,7 +5,7 @@ import pytest
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import MatrixConfig
 from llamaswap.policy.eviction import GroupRule
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 M = ModelId("m")
 

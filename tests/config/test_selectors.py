@@ -8,7 +8,7 @@ from llamaswap.config.sections import SelectorConfig, SelectorSettings
 from llamaswap.config.selectors import Company, build_selectors
 from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.matrix import compile_matrix
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 A, B, C = ModelId("a"), ModelId("b"), ModelId("c")
 NAMES = BaseNames(

@@ -17,7 +17,7 @@ from llamaswap.config.sections import (
     TimeoutsConfig,
 )
 from llamaswap.config.structure import kept_places, structure
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 M = ("models", "m")
 

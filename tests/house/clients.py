@@ -10,7 +10,8 @@ from typing import Any
 from attrs import define, field, frozen
 
 from llamaswap.errors import UpstreamError
-from llamaswap.policy.messages import ModelId, Target
+from llamaswap.policy.messages import Target
+from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import Exchange, Pool, RequestHead
 
 JSON = (("content-type", "application/json"),)

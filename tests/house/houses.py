@@ -13,7 +13,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.policy.eviction import GroupRule
-from llamaswap.policy.messages import ModelId, ModelView
+from llamaswap.policy.messages import ModelView
+from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import Pool
 from llamaswap.service import SwapRouter, open_swap_router
 from tests.house.clients import Client

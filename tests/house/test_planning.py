@@ -11,7 +11,7 @@ import pytest
 import trio
 from attrs import evolve
 
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 from tests.house.commands import COMMAND, ROOT, running, write_config
 from tests.house.houses import config_of, model
 

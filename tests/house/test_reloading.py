@@ -15,7 +15,7 @@ from attrs import evolve
 
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import HooksConfig, OnStartupConfig
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 from tests.house.clients import Stream
 from tests.house.commands import Command, running, write_config
 from tests.house.houses import config_of, group, model, until

@@ -6,18 +6,9 @@ import pytest
 
 from llamaswap.policy.books import Books, Place
 from llamaswap.policy.eviction import GroupRule, Groups
-from llamaswap.policy.messages import (
-    Cause,
-    Fleet,
-    Grant,
-    LeaseId,
-    ModelId,
-    ModelRule,
-    ModelState,
-    Refuse,
-    Settled,
-    Ticket,
-)
+from llamaswap.policy.messages import Cause, Grant, LeaseId, Refuse, Settled, Ticket
+from llamaswap.policy.reasons import READY, UNLOADED
+from llamaswap.policy.rules import Fleet, ModelId, ModelRule
 
 A, B = ModelId("a"), ModelId("b")
 ONE, TWO = LeaseId(1), LeaseId(2)
@@ -32,22 +23,22 @@ def books() -> Books:
 def serving(books: Books, *leases: LeaseId) -> Place:
     place = books.places[A]
     for lease in leases:
-        books.queue(place, lease)
+        books.queue(place, lease, 0.0)
     books.promise(place, frozenset())
-    list(books.start(place))
-    place.state = ModelState.READY
+    list(books.start(place, 0.0))
+    books.note_ready(place, 0.0)
     books.drop_swap(place)
-    list(books.grant(place))
+    list(books.grant(place, READY, 0.0))
     return place
 
 
 def test_a_lease_moves_from_the_queue_to_the_guests(books: Books) -> None:
     place = books.places[A]
-    books.queue(place, ONE)
-    books.queue(place, TWO)
+    books.queue(place, ONE, 0.0)
+    books.queue(place, TWO, 0.0)
 
-    assert list(books.grant(place)) == [Grant(ONE, A), Grant(TWO, A)]
-    assert (place.waiting, place.serving, books.busy) == ({}, {ONE, TWO}, {A})
+    assert list(books.grant(place, READY, 0.0)) == [Grant(ONE, A), Grant(TWO, A)]
+    assert (place.waiting, place.serving, books.busy) == ({}, {ONE: 0.0, TWO: 0.0}, {A})
 
 
 def test_a_returned_lease_is_forgotten_and_returning_it_twice_is_harmless(books: Books) -> None:
@@ -55,12 +46,12 @@ def test_a_returned_lease_is_forgotten_and_returning_it_twice_is_harmless(books:
     books.take_back(ONE, now=7)
     books.take_back(ONE, now=9)
 
-    assert (place.serving, books.busy, place.idle_since, books._leases) == (set(), set(), 7, {})
+    assert (place.serving, books.busy, place.idle_since, books._leases) == ({}, set(), 7, {})
 
 
 def test_a_refused_lease_is_forgotten(books: Books) -> None:
     place = books.places[A]
-    books.queue(place, ONE)
+    books.queue(place, ONE, 0.0)
 
     assert list(books.refuse(place, Cause.UNLOADED, "why")) == [
         Refuse(ONE, A, Cause.UNLOADED, "why")
@@ -70,9 +61,9 @@ def test_a_refused_lease_is_forgotten(books: Books) -> None:
 
 def test_the_leases_of_a_process_that_is_gone_are_forgotten(books: Books) -> None:
     place = serving(books, ONE, TWO)
-    list(books.vacate(place))
+    list(books.vacate(place, 1.0))
 
-    assert (place.serving, books.busy, books._leases) == (set(), set(), {})
+    assert (place.serving, books.busy, books._leases) == ({}, set(), {})
     assert not books.running
 
 
@@ -87,7 +78,7 @@ def test_a_promised_place_counts_as_running(books: Books) -> None:
 def test_an_errand_is_over_when_the_last_of_its_models_is_gone(books: Books) -> None:
     place = serving(books)
     assert not list(books.send(Ticket(9), {A, B}, None))
-    list(books.stop(place, "unloaded"))
+    list(books.stop(place, UNLOADED, 0.0))
 
-    assert list(books.vacate(place)) == [Settled(Ticket(9))]
-    assert not list(books.vacate(place))
+    assert list(books.vacate(place, 1.0)) == [Settled(Ticket(9))]
+    assert not list(books.vacate(place, 1.0))

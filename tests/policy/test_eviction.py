@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamaswap.policy.eviction import GroupRule, Groups
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 A, B, C, D, E, F = (ModelId(name) for name in "abcdef")
 REMOVED = ModelId("removed")

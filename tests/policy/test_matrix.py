@@ -9,9 +9,9 @@ from attrs import frozen
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from llamaswap.policy.matrix import Choice, Matrix, compile_matrix
+from llamaswap.policy.matrix import Matrix, compile_matrix
 from llamaswap.policy.matrix_links import MatrixError, Problem
-from llamaswap.policy.messages import EvictionPolicy, ModelId
+from llamaswap.policy.rules import Choice, EvictionPolicy, ModelId
 
 A, B, C, D, E, Z = MODELS = tuple(ModelId(name) for name in "abcdez")
 T = ModelId("t")
@@ -79,10 +79,11 @@ def test_a_choice_tells_the_set_that_decides() -> None:
     policy = matrix(sets={"x": "a & b", "y": " a & (c | d) & e\n"}, costs={"b": 2, "d": 3})
 
     assert policy.solve(A, [B, C, D]) == Choice("y", "a & (c | d) & e", (A, D, E), (B, C), 3)
-    assert policy.alternatives(A, [B, C, D]) == (
-        Choice("x", "a & b", (A, B), (C, D), 4),
+    assert policy.choices(A, [B, C, D]) == (
         Choice("y", "a & (c | d) & e", (A, D, E), (B, C), 3),
+        Choice("x", "a & b", (A, B), (C, D), 4),
     )
+    assert policy.choices(A, [A, B]) == (Choice(None, None, (A, B), (), 0),)
 
 
 def test_where_nobody_runs_the_first_alternative_is_chosen() -> None:
@@ -93,7 +94,15 @@ def test_a_choice_of_no_set_is_to_run_alone() -> None:
     policy = matrix("a", costs={"b": 2})
 
     assert policy.solve(Z, [C, B]) == Choice(None, None, (Z,), (B, C), 3)
-    assert policy.alternatives(Z, [C, B]) == ()
+    assert policy.choices(Z, [C, B]) == (Choice(None, None, (Z,), (B, C), 3),)
+
+
+def test_whoever_goes_anyway_costs_nothing_and_must_be_gone_all_the_same() -> None:
+    policy = matrix("a & b | a & c", costs={"b": 5})
+
+    assert policy.solve(A, [B, C]) == Choice("1", "a & b | a & c", (A, B), (C,), 1)
+    assert policy.solve(A, [B, C], [B]) == Choice("1", "a & b | a & c", (A, C), (B,), 0)
+    assert policy.solve(Z, [B, C], [B]) == Choice(None, None, (Z,), (B, C), 1)
 
 
 def test_a_model_that_a_reload_removed_is_in_no_set() -> None:
@@ -299,7 +308,7 @@ def test_a_naive_expansion_chooses_the_same(naive: Written) -> None:
         choice = compiled.solve(wanted, running)
         assert choice == naive.solve(wanted, running)
         assert compiled(wanted, running) == frozenset(choice.evict)
-        assert choice.set_name is None or choice in compiled.alternatives(wanted, running)
+        assert choice == compiled.choices(wanted, running)[0]
 
 
 @given(written(), models, st.frozensets(models))

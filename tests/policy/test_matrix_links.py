@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamaswap.policy.matrix_links import LinkedMatrix, MatrixError, Problem, link
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 
 MODELS = tuple(ModelId(name) for name in ("ant", "bee", "org/cat:7b"))
 ANT, BEE, CAT = MODELS

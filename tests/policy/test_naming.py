@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaswap.policy.messages import ModelId
 from llamaswap.policy.naming import Names
+from llamaswap.policy.rules import ModelId
 
 ANT, AUTHOR, DEEP, SPACE = (ModelId(name) for name in ("ant", "author/model", "author", "my model"))
 NAMES = Names.of(

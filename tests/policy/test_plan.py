@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaswap.policy.messages import ModelId, ModelRule
 from llamaswap.policy.plan import Plan, assign_ports, plan
+from llamaswap.policy.rules import ModelId, ModelRule
 
 A, B, C, D, E = (ModelId(name) for name in "abcde")
 

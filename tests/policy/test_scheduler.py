@@ -6,15 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from llamaswap.policy import reasons
 from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.messages import (
     Cause,
     Command,
     Event,
-    Fleet,
     Gone,
-    ModelId,
-    ModelRule,
     ModelState,
     ModelView,
     Ready,
@@ -23,6 +21,7 @@ from llamaswap.policy.messages import (
     View,
     ViewAsked,
 )
+from llamaswap.policy.rules import Fleet, ModelId, ModelRule
 from llamaswap.policy.scheduler import Scheduler
 from tests.policy.words import (
     NOBODY,
@@ -36,6 +35,7 @@ from tests.policy.words import (
     D,
     N,
     X,
+    acts,
     ask,
     asks,
     busy,
@@ -45,6 +45,7 @@ from tests.policy.words import (
     fleet,
     grant,
     hangs,
+    idle,
     leaving,
     reconfigure,
     refuse,
@@ -68,8 +69,7 @@ A_SERVES: list[Step] = [
 A_IDLES: list[Step] = [*A_SERVES, ([done(1)], [])]
 B_WAITS_FOR_A: list[Step] = [*A_SERVES, ([ask(2, B)], [])]
 B_MAKES_ROOM: list[Step] = [*A_IDLES, ([ask(2, B)], [evict(A, B)])]
-GOING = "replaced by the new configuration"
-REMOVED = "removed from the configuration"
+GOES, GOING, GIVEN_UP = reasons.LEAVING, reasons.REPLACED, reasons.UNLOADED
 
 ASKING: dict[str, Story] = {
     "a stopped model is started for who wants it": (ONE_AT_A_TIME, A_SERVES),
@@ -162,10 +162,10 @@ SWAPPING: dict[str, Story] = {
             (asks(2, [B, C, A, B, C]), []),
             ([Ready(A)], [grant(1, A), grant(4, A)]),
             ([done(1)], []),
-            ([done(4)], [evict(A, B)]),
+            ([done(4)], [evict(A, B, 2)]),
             ([Gone(A)], [start(B, 2)]),
             ([Ready(B)], [grant(2, B), grant(5, B)]),
-            ([done(2), done(5)], [evict(B, C)]),
+            ([done(2), done(5)], [evict(B, C, 2)]),
             ([Gone(B)], [start(C, 2)]),
             ([Ready(C)], [grant(3, C), grant(6, C)]),
         ],
@@ -175,7 +175,7 @@ SWAPPING: dict[str, Story] = {
         [
             (asks(1, [A, B, C, A, B, C]), [start(A, 2)]),
             ([Ready(A)], [grant(1, A), grant(4, A)]),
-            ([done(1), done(4)], [evict(A, B)]),
+            ([done(1), done(4)], [evict(A, B, 2)]),
             ([Gone(A)], [start(B, 2)]),
             ([Ready(B)], [grant(2, B), grant(5, B)]),
         ],
@@ -204,7 +204,7 @@ SWAPPING: dict[str, Story] = {
         ONE_AT_A_TIME,
         [
             ([ask(1, A)], [start(A)]),
-            ([unload(9, A)], [unloaded(1, A), stop(A, "unloaded")]),
+            ([unload(9, A)], [unloaded(1, A), stop(A, GIVEN_UP)]),
             ([Ready(A), ask(2, A)], []),
             ([Gone(A)], [settled(9), start(A)]),
         ],
@@ -380,9 +380,9 @@ INTEREST: dict[str, Story] = {
             ([Gone(A, "stopped")], [start(B)]),
         ],
     ),
-    "making room goes on though nobody waits any more": (
+    "nobody is loaded into the room that was made for who hung up": (
         ONE_AT_A_TIME,
-        [*B_MAKES_ROOM, ([done(2)], []), ([Gone(A)], [start(B, 0)]), ([Ready(B)], [])],
+        [*B_MAKES_ROOM, ([done(2)], []), ([Gone(A)], []), ([ask(3, B)], [start(B)])],
     ),
     "making room for nobody is dropped for whom somebody wants": (
         ONE_AT_A_TIME,
@@ -426,7 +426,7 @@ INTEREST: dict[str, Story] = {
 UNLOADING: dict[str, Story] = {
     "an unload is settled when the model is gone": (
         ONE_AT_A_TIME,
-        [*A_IDLES, ([unload(9, A)], [stop(A, "unloaded")]), ([Gone(A)], [settled(9)])],
+        [*A_IDLES, ([unload(9, A)], [stop(A, GIVEN_UP)]), ([Gone(A)], [settled(9)])],
     ),
     "unloading what does not run is settled at once": (
         ONE_AT_A_TIME,
@@ -436,7 +436,7 @@ UNLOADING: dict[str, Story] = {
         ONE_AT_A_TIME,
         [
             *A_SERVES,
-            ([unload(9, A)], [stop(A, "unloaded")]),
+            ([unload(9, A)], [stop(A, GIVEN_UP)]),
             ([Gone(A)], [settled(9)]),
             ([ask(2, B)], [start(B)]),
             ([done(1)], []),
@@ -447,7 +447,10 @@ UNLOADING: dict[str, Story] = {
         [
             ([ask(1, B), ask(2, A)], [start(B), start(A)]),
             ([Ready(A)], [grant(2, A)]),
-            ([unload_all(9)], [stop(A, "unloaded"), unloaded(1, B), stop(B, "unloaded")]),
+            (
+                [unload_all(9)],
+                [stop(A, GIVEN_UP), unloaded(1, B), stop(B, GIVEN_UP)],
+            ),
             ([Gone(A)], []),
             ([Gone(B)], [settled(9)]),
         ],
@@ -473,7 +476,7 @@ UNLOADING: dict[str, Story] = {
         ONE_AT_A_TIME,
         [
             *A_IDLES,
-            ([unload(9, A), ask(2, A)], [stop(A, "unloaded")]),
+            ([unload(9, A), ask(2, A)], [stop(A, GIVEN_UP)]),
             ([unload(10, A)], [unloaded(2, A)]),
             ([ask(3, A)], []),
             ([Gone(A)], [settled(9), settled(10), start(A)]),
@@ -483,7 +486,7 @@ UNLOADING: dict[str, Story] = {
         TOGETHER,
         [
             *A_SERVES,
-            ([unload(9, A), ask(2, B)], [stop(A, "unloaded"), start(B)]),
+            ([unload(9, A), ask(2, B)], [stop(A, GIVEN_UP), start(B)]),
             ([Ready(B)], [grant(2, B)]),
         ],
     ),
@@ -492,7 +495,7 @@ UNLOADING: dict[str, Story] = {
         [
             ([unload(8, NOBODY, ModelId("me"))], [settled(8, "nobody here serves me, nobody")]),
             *A_SERVES,
-            ([unload(9, NOBODY, A)], [stop(A, "unloaded")]),
+            ([unload(9, NOBODY, A)], [stop(A, GIVEN_UP)]),
             ([Gone(A)], [settled(9, "nobody here serves nobody")]),
         ],
     ),
@@ -515,7 +518,10 @@ STUCK: dict[str, Story] = {
         [
             ([ask(1, A), ask(2, B)], [start(A), start(B)]),
             ([Ready(A), Ready(B)], [grant(1, A), grant(2, B)]),
-            ([unload(9, A), unload_all(10)], [stop(A, "unloaded"), stop(B, "unloaded")]),
+            (
+                [unload(9, A), unload_all(10)],
+                [stop(A, GIVEN_UP), stop(B, GIVEN_UP)],
+            ),
             ([hangs(A)], [settled(9, "driver hangs")]),
             ([Gone(B)], [settled(10, "driver hangs")]),
             ([ask(3, B)], [start(B)]),
@@ -560,9 +566,9 @@ LEAVING: dict[str, Story] = {
             (
                 [Shutdown()],
                 [
-                    stop(A, "the program is leaving"),
+                    stop(A, GOES),
                     leaving(2, B),
-                    stop(B, "the program is leaving"),
+                    stop(B, GOES),
                     leaving(3, C),
                 ],
             ),
@@ -626,7 +632,7 @@ RELOADING: dict[str, Story] = {
                 [refuse(2, A, Cause.UNKNOWN, "the model was removed"), unknown(3, A)],
             ),
             ([ask(4, B)], []),
-            ([done(1)], [stop(A, REMOVED)]),
+            ([done(1)], [stop(A, reasons.REMOVED)]),
             ([Gone(A)], [settled(9), start(B)]),
             ([Gone(A), unload(10, A)], [settled(10, "nobody here serves a")]),
         ],
@@ -649,8 +655,8 @@ RELOADING: dict[str, Story] = {
         [
             ([ask(1, A), ask(2, B)], [start(A), start(B)]),
             ([Ready(A), Ready(B)], [grant(1, A), grant(2, B)]),
-            ([done(2), reconfigure(9, fleet([C, D])), ask(3, C)], [stop(B, REMOVED)]),
-            ([done(1)], [stop(A, REMOVED)]),
+            ([done(2), reconfigure(9, fleet([C, D])), ask(3, C)], [stop(B, reasons.REMOVED)]),
+            ([done(1)], [stop(A, reasons.REMOVED)]),
             ([Gone(B)], []),
             ([Gone(A)], [settled(9), start(C)]),
         ],
@@ -684,7 +690,7 @@ RELOADING: dict[str, Story] = {
                 [done(1), done(2), reconfigure(9, fleet([X, N]))],
                 [],
             ),
-            ([done(3), ask(4, X)], [stop(D, REMOVED), evict(N, X)]),
+            ([done(3), ask(4, X)], [stop(D, reasons.REMOVED), evict(N, X)]),
             ([Gone(D), Gone(N)], [settled(9), grant(4, X)]),
         ],
     ),
@@ -729,7 +735,7 @@ RELOADING: dict[str, Story] = {
         [
             *A_SERVES,
             ([reconfigure(8, fleet([B]))], []),
-            ([unload(9, A)], [stop(A, "unloaded")]),
+            ([unload(9, A)], [stop(A, GIVEN_UP)]),
             ([Gone(A)], [settled(8), settled(9)]),
         ],
     ),
@@ -748,7 +754,7 @@ RELOADING: dict[str, Story] = {
             ([ask(1, A), ask(2, B)], [start(A), start(B)]),
             ([Ready(A), Ready(B)], [grant(1, A), grant(2, B)]),
             ([reconfigure(8, fleet([B, C], *FREE))], []),
-            ([drain_ended(9)], [stop(A, REMOVED)]),
+            ([drain_ended(9)], [stop(A, reasons.REMOVED)]),
             ([Gone(A)], [settled(8), settled(9)]),
             ([drain_ended(10)], [settled(10)]),
         ],
@@ -758,7 +764,7 @@ RELOADING: dict[str, Story] = {
         [
             *A_SERVES,
             ([reconfigure(8, fleet([B]))], []),
-            ([drain_ended(9)], [stop(A, REMOVED)]),
+            ([drain_ended(9)], [stop(A, reasons.REMOVED)]),
             ([hangs(A)], [settled(8, "driver hangs"), settled(9, "driver hangs")]),
         ],
     ),
@@ -772,17 +778,17 @@ RELOADING: dict[str, Story] = {
             *A_IDLES,
             (
                 [reconfigure(8, fleet([A, B], *FREE, version=" v2")), ask(2, B)],
-                [stop(A, GOING)],
+                [stop(A, GOING), start(B, version=" v2")],
             ),
-            ([hangs(A)], [settled(8, "driver hangs"), start(B, version=" v2")]),
+            ([hangs(A)], [settled(8, "driver hangs")]),
         ],
     ),
     "who wants the place of a removed process that cannot be ended is refused": (
         TOGETHER,
         [
             *A_IDLES,
-            ([reconfigure(8, fleet([B, C])), ask(2, B)], [stop(A, REMOVED)]),
-            ([hangs(A)], [settled(8, "driver hangs"), stuck(2, B)]),
+            ([reconfigure(8, fleet([B, C])), ask(2, B)], [stop(A, reasons.REMOVED)]),
+            ([hangs(A)], [stuck(2, B), settled(8, "driver hangs")]),
             ([reconfigure(9, TOGETHER)], [settled(9)]),
             ([ask(3, A), ask(4, B)], [stuck(3, A), start(B)]),
             ([reconfigure(10, fleet([B]))], [settled(10, "driver hangs")]),
@@ -814,7 +820,7 @@ def test_stories(story: Story) -> None:
     fleet, steps = story
     scheduler = Scheduler(fleet)
     for events, expected in steps:
-        assert scheduler.handle(events, 0.0) == expected
+        assert acts(scheduler.handle(events, 0.0)) == expected
 
 
 def told(fleet: Fleet, steps: Sequence[Step]) -> Scheduler:
@@ -837,13 +843,13 @@ def test_idle_model_is_stopped_when_its_time_is_over() -> None:
     scheduler.handle([done(1)], 5.0)
     assert scheduler.next_wakeup == 65.0
     assert scheduler.handle([], 64.9) == []
-    assert scheduler.handle([], 65.0) == [stop(A, "idle for 60 s")]
+    assert scheduler.handle([], 65.0) == [stop(A, idle(60))]
     assert scheduler.next_wakeup is None
 
 
 def test_time_runs_from_readiness_where_nobody_came() -> None:
     scheduler = told(PATIENT, [([ask(1, A)], []), ([done(1)], [])])
-    assert scheduler.handle([Ready(A)], 30.0) == []
+    assert acts(scheduler.handle([Ready(A)], 30.0)) == []
 
     assert scheduler.next_wakeup == 90.0
 
@@ -862,7 +868,7 @@ def test_idle_models_leave_in_order_and_the_next_wakeup_is_the_earliest() -> Non
     scheduler.handle([done(2)], 2.0)
 
     assert scheduler.next_wakeup == 61.0
-    assert scheduler.handle([], 70.0) == [stop(A, "idle for 60 s"), stop(B, "idle for 60 s")]
+    assert scheduler.handle([], 70.0) == [stop(A, idle(60)), stop(B, idle(60))]
 
 
 def test_new_idle_time_counts_at_once() -> None:
@@ -870,7 +876,7 @@ def test_new_idle_time_counts_at_once() -> None:
     assert scheduler.next_wakeup is None
 
     commands = scheduler.handle([reconfigure(9, fleet([A], idle_after=0.5))], 100.0)
-    assert commands == [settled(9), stop(A, "idle for 0.5 s")]
+    assert commands == [settled(9), stop(A, idle(0.5))]
 
 
 def test_model_that_makes_room_for_nobody_may_idle() -> None:
@@ -883,8 +889,8 @@ def test_model_that_makes_room_for_nobody_may_idle() -> None:
     ]
     scheduler = told(Fleet(rules, ONE_SIDED.evictions), steps)
 
-    assert scheduler.handle([], 60.0) == [stop(X, "idle for 60 s")]
-    assert scheduler.handle([Gone(N), Gone(X)], 61.0) == []
+    assert scheduler.handle([], 60.0) == [stop(X, idle(60))]
+    assert acts(scheduler.handle([Gone(N), Gone(X)], 61.0)) == []
 
 
 # Views and the end.
@@ -910,7 +916,7 @@ def test_view_shows_a_removed_model_until_it_is_gone() -> None:
     stopped = ModelView(B, ModelState.STOPPED, serving=0, waiting=0)
 
     assert scheduler.handle([ViewAsked(Ticket(9))], 0.0) == [View(Ticket(9), (stopping, stopped))]
-    assert scheduler.handle([Gone(A), ViewAsked(Ticket(9))], 0.0) == [
+    assert acts(scheduler.handle([Gone(A), ViewAsked(Ticket(9))], 0.0)) == [
         settled(8),
         View(Ticket(9), (stopped,)),
     ]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import rule
 
+from llamaswap.policy import reasons
 from llamaswap.policy.messages import (
     Command,
     Event,
@@ -25,6 +26,7 @@ from tests.policy.words import (
     A,
     B,
     C,
+    acts,
     ask,
     done,
     drain_ended,
@@ -38,8 +40,7 @@ from tests.policy.words import (
 
 Step = tuple[Sequence[Event], Sequence[Command]]
 
-GOING = "replaced by the new configuration"
-REMOVED = "removed from the configuration"
+GOING, REMOVED = reasons.REPLACED, reasons.REMOVED
 ALL_SERVE: list[Step] = [
     ([ask(1, A), ask(2, B)], [start(A), start(B)]),
     ([Ready(A), Ready(B)], [grant(1, A), grant(2, B)]),
@@ -82,8 +83,9 @@ STORIES: dict[str, list[Step]] = {
 def test_stories(story: list[Step]) -> None:
     scheduler = Scheduler(TOGETHER)
     for events, expected in ALL_SERVE + story:
-        commands = scheduler.handle(events, 0.0)
-        assert sorted(map(repr, commands)) == sorted(map(repr, expected))
+        commands = acts(scheduler.handle(events, 0.0))
+        assert len(commands) == len(expected)
+        assert all(command in commands for command in expected)
 
 
 class TheSameAgain(AnyTraffic):

@@ -11,15 +11,15 @@ from llamaswap.policy.messages import (
     Command,
     DrainEnded,
     Event,
-    Fleet,
+    Explanation,
     Gone,
     Grant,
+    Learned,
     LeaseAsked,
     LeaseId,
     LeaseReturned,
-    ModelId,
-    ModelRule,
     ModelState,
+    Queue,
     Ready,
     Reconfigure,
     Refuse,
@@ -33,6 +33,8 @@ from llamaswap.policy.messages import (
     View,
     ViewAsked,
 )
+from llamaswap.policy.reasons import Why
+from llamaswap.policy.rules import Fairness, Fleet, ModelId, ModelRule, Selection
 from llamaswap.policy.scheduler import Scheduler
 from tests.policy.words import (
     NOBODY,
@@ -48,15 +50,19 @@ from tests.policy.words import (
 E = ModelId("e")
 ALL = (A, B, C, D, E)
 FLEETS = (
-    fleet(ALL, idle_after=5.0),
-    fleet(ALL, limit=2, version=" v2"),
-    fleet(ALL, GroupRule("free", ALL, swap=False), limit=1),
+    fleet(ALL, idle_after=5.0, ports={A: 1, B: 2}),
+    fleet(ALL, limit=2, version=" v2", ports={B: 1, C: 2}, priorities={A: 1, D: -1}),
+    fleet(ALL, GroupRule("free", ALL, swap=False), limit=1, ports={A: 1, B: 2}),
+    fleet(ALL, fairness=Fairness(max_wait=4.0, linger=2.0, min_residency=3.0, queue_timeout=30.0)),
     fleet((A, C, D, E), GroupRule("n", (D, E), swap=False, exclusive=False), idle_after=2.0),
     fleet(ALL, GroupRule("p", (A, B), persistent=True), GroupRule("q", (C, D), exclusive=False)),
     Fleet(
         {A: ModelRule("run a"), B: ModelRule("run b v2"), C: ModelRule("run c")}, TOGETHER.evictions
     ),
 )
+LONGEST_KEEP = 120.0
+"""Seconds that an idle model may keep its place at most: the longest ``max_wait`` there is."""
+
 A_MODEL = st.sampled_from([*ALL, NOBODY])
 SELDOM = st.sampled_from([False] * 3 + [True])
 """What throws everything over happens seldom, so that something can build up."""
@@ -79,6 +85,7 @@ class AnyTraffic(RuleBasedStateMachine):
         self.over: set[LeaseId] = set()
         self.tickets: set[Ticket] = set()
         self.live: dict[ModelId, object] = {}
+        self.ports: dict[ModelId, int] = {}
         self.ready: set[ModelId] = set()
         self.stopping: set[ModelId] = set()
         self.stuck: set[ModelId] = set()
@@ -92,7 +99,8 @@ class AnyTraffic(RuleBasedStateMachine):
 
     @staticmethod
     def mirrored(fleet: Fleet) -> Fleet:
-        return Fleet(dict(sorted(fleet.models.items(), reverse=True)), fleet.evictions)
+        models = dict(sorted(fleet.models.items(), reverse=True))
+        return Fleet(models, fleet.evictions, fleet.fairness)
 
     def number(self) -> int:
         self.numbers += 1
@@ -167,11 +175,18 @@ class AnyTraffic(RuleBasedStateMachine):
         self.now += seconds
         self.the_batch_is_handed_over()
 
+    @precondition(lambda self: self.scheduler.next_wakeup is not None)
+    @rule()
+    def time_passes_until_something_happens(self) -> None:
+        wakeup = self.scheduler.next_wakeup
+        assert wakeup is not None
+        self.now = max(self.now, wakeup)
+        self.the_batch_is_handed_over()
+
     @rule()
     def no_time_passes(self) -> None:
         self.the_batch_is_handed_over()
 
-    @precondition(lambda self: self.batch)
     @rule()
     def the_batch_is_handed_over(self) -> None:
         events, self.batch = self.batch, []
@@ -193,8 +208,9 @@ class AnyTraffic(RuleBasedStateMachine):
 
     def take_note(self, event: Event) -> None:
         match event:
-            case LeaseAsked(lease, model):
-                self.waiting[lease] = model
+            case LeaseAsked(lease, wanted):
+                assert not isinstance(wanted, Selection)
+                self.waiting[lease] = wanted
             case LeaseReturned(lease):
                 self.waiting.pop(lease, None)
                 self.serving.pop(lease, None)
@@ -244,25 +260,29 @@ class AnyTraffic(RuleBasedStateMachine):
                 self.live[command.model] = command.specification
                 self.stopping.discard(command.model)
             case Stop(model, reason):
-                if reason.startswith(("makes room", "idle")):
+                if reason.why in {Why.ROOM, Why.IDLE}:
                     assert model not in self.serving.values()
                 self.stopping.add(model)
                 self.ready.discard(model)
             case Settled(ticket):
                 self.tickets.remove(ticket)
-            case View():
+            case Learned():
+                pass
+            case View() | Queue() | Explanation():
                 raise AssertionError("nobody has asked")
 
     def check_start(self, command: Start) -> None:
         models = self.fleet.models
         assert not self.leaving
         assert command.model not in self.live
-        assert command.specification == models[command.model].specification
+        rule = models[command.model]
+        assert command.specification == rule.specification
+        # No two ports are the same where there is none.
+        wanted = self.ports[command.model] = rule.port or -self.number()
         for other, specification in self.live.items():
             there = models.get(other)
-            if other not in self.stuck:
-                assert there is not None, "removed processes go first"
-                assert there.specification == specification, "replaced processes go first"
+            if other not in self.stuck and (there is None or there.specification != specification):
+                assert self.ports[other] != wanted, "the port of a process that ends is taken"
             stops_other = other in self.fleet.evictions(command.model, frozenset({other}))
             assert not stops_other or self.spares(other, command.model), "may not coexist"
 
@@ -277,7 +297,9 @@ class AnyTraffic(RuleBasedStateMachine):
     def nobody_is_forgotten(self) -> None:
         settled = all(model in self.ready or model in self.stuck for model in self.live)
         if not self.batch and settled and not self.serving:
-            assert not self.waiting, "a request waits and nothing is under way"
+            wakeup = self.scheduler.next_wakeup
+            in_time = wakeup is not None and wakeup <= self.now + LONGEST_KEEP
+            assert in_time or not self.waiting, "a request waits and nothing is under way"
             assert not self.tickets, "a ticket waits and nothing is under way"
 
     @invariant()

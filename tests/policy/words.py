@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from llamaswap.policy.eviction import GroupRule, Groups
 from llamaswap.policy.messages import (
     Cause,
+    Command,
     DrainEnded,
     Event,
-    Fleet,
     Grant,
+    Learned,
     LeaseAsked,
     LeaseId,
     LeaseReturned,
-    ModelId,
-    ModelRule,
     Reconfigure,
     Refuse,
     Settled,
@@ -25,6 +24,8 @@ from llamaswap.policy.messages import (
     Ticket,
     UnloadAsked,
 )
+from llamaswap.policy.reasons import Reason, Why
+from llamaswap.policy.rules import Fairness, Fleet, ModelId, ModelRule
 
 A, B, C, D = (ModelId(name) for name in "abcd")
 NOBODY = ModelId("nobody")
@@ -36,9 +37,18 @@ def fleet(
     limit: int = 10,
     idle_after: float | None = None,
     version: str = "",
+    ports: Mapping[ModelId, int] | None = None,
+    priorities: Mapping[ModelId, int] | None = None,
+    fairness: Fairness | None = None,
 ) -> Fleet:
-    rules = {model: ModelRule(f"run {model}{version}", limit, idle_after) for model in models}
-    return Fleet(rules, Groups.of(groups, rules))
+    ports, priorities = ports or {}, priorities or {}
+    rules = {
+        model: ModelRule(
+            f"run {model}{version}", limit, idle_after, priorities.get(model, 0), ports.get(model)
+        )
+        for model in models
+    }
+    return Fleet(rules, Groups.of(groups, rules), fairness or Fairness())
 
 
 ONE_AT_A_TIME = fleet([A, B, C])
@@ -83,15 +93,19 @@ def grant(lease: int, model: ModelId) -> Grant:
 
 
 def start(model: ModelId, waiting: int = 1, version: str = "") -> Start:
-    return Start(model, f"run {model}{version}", f"requests waiting: {waiting}")
+    return Start(model, f"run {model}{version}", Reason(Why.WANTED, (), waiting))
 
 
-def stop(model: ModelId, reason: str) -> Stop:
+def stop(model: ModelId, reason: Reason) -> Stop:
     return Stop(model, reason)
 
 
-def evict(model: ModelId, wanted: ModelId) -> Stop:
-    return Stop(model, f"makes room for {wanted}")
+def idle(seconds: float) -> Reason:
+    return Reason(Why.IDLE, seconds=seconds)
+
+
+def evict(model: ModelId, wanted: ModelId, waiting: int = 1) -> Stop:
+    return Stop(model, Reason(Why.ROOM, (wanted,), waiting))
 
 
 def refuse(lease: int, model: ModelId, cause: Cause, detail: str) -> Refuse:
@@ -125,3 +139,8 @@ def hangs(model: ModelId) -> Stuck:
 
 def settled(ticket: int, problem: str | None = None) -> Settled:
     return Settled(Ticket(ticket), problem)
+
+
+def acts(commands: Iterable[Command]) -> list[Command]:
+    """Leave out what is only learned."""
+    return [command for command in commands if not isinstance(command, Learned)]

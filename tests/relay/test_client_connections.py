@@ -9,7 +9,8 @@ import trio
 import trio.testing
 
 from llamaswap.errors import UpstreamError
-from llamaswap.policy.messages import ModelId, Target
+from llamaswap.policy.messages import Target
+from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import (
     IDLE_AT_MOST,
     IDLE_PER_HOST,

@@ -10,7 +10,8 @@ import trio
 import trio.testing
 
 from llamaswap.errors import UpstreamError
-from llamaswap.policy.messages import ModelId, Target
+from llamaswap.policy.messages import Target
+from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import Pool, RequestHead
 from llamaswap.relay.dialing import CONNECT_WITHIN, Dialer
 from llamaswap.relay.heads import route_of

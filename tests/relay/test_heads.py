@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamaswap.errors import RequestError, UpstreamError
-from llamaswap.policy.messages import ModelId, Target
+from llamaswap.policy.messages import Target
+from llamaswap.policy.rules import ModelId
 from llamaswap.relay.heads import Route, request_bytes, route_of, wants_close
 
 Fields: TypeAlias = list[tuple[bytes, bytes]]

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import trio
 
-from llamaswap.policy.messages import ModelId, Target
+from llamaswap.policy.messages import Target
+from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import Exchange, Pool, RequestHead
 from llamaswap.relay.dialing import Dialer
 from llamaswap.relay.sockets import LeanStream

@@ -17,9 +17,10 @@ from attrs import define, field, frozen
 from llamaswap.broadcast import Broadcast
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.observe.logs import LogBook
-from llamaswap.policy.messages import ModelId, Target
+from llamaswap.policy.messages import Target
+from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import AnswerHead, Exchange, Pool, RequestBody, RequestHead
-from llamaswap.router import run_router
+from llamaswap.router import Listeners, run_router
 from llamaswap.service import open_layer
 from llamaswap.web.app import App
 from llamaswap.web.front import Front, Snapshot
@@ -152,8 +153,7 @@ async def open_house(
     rules = fleet(*config.models, limit=limit)
     book, changes = LogBook(), Broadcast[None]()
     with trio.fail_after(3600):
-        async with open_layer(
-            run_router, rules, pool, book.hear, fake.run, partial(changes.tell, None), grace=60
-        ) as router:
+        listeners = Listeners(book.hear, changed=partial(changes.tell, None))
+        async with open_layer(run_router, rules, pool, listeners, fake.run, grace=60) as router:
             front = Front(Snapshot.of(config), router, pool, book, changes=changes)
             yield House(App(front), front, pool, fake)

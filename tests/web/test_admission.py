@@ -7,9 +7,9 @@ from threading import get_ident
 import pytest
 
 from llamaswap.errors import UnknownModelError
-from llamaswap.policy.messages import ModelId
 from llamaswap.policy.naming import Names
 from llamaswap.policy.rewrites import Ask, read_ask
+from llamaswap.policy.rules import ModelId
 from llamaswap.web import admission
 from llamaswap.web.admission import (
     READ_AT_ONCE,

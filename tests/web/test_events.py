@@ -16,7 +16,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from llamaswap.config.schema import ModelConfig
 from llamaswap.config.sections import ActivityConfig, UiConfig
 from llamaswap.observe.logs import FEED_BYTES, RING_BYTES
-from llamaswap.policy.messages import ModelId
+from llamaswap.policy.rules import ModelId
 from llamaswap.web.events import HEARTBEAT, event_of
 from llamaswap.web.front import Snapshot
 from tests.fakes import FakeUpstreams, fleet

@@ -1,0 +1,133 @@
+"""What the scheduler is told of the models: how they run, together with whom, and who goes first.
+
+Values without behaviour; a configuration is turned into one `Fleet`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from enum import Enum
+from typing import NewType, Protocol
+
+from attrs import frozen
+
+ModelId = NewType("ModelId", str)
+"""A model's key in the configuration, never an alias."""
+
+
+class Strategy(Enum):
+    """How a selector chooses one of its targets; the values are those of the configuration."""
+
+    PIN = "pin"
+    WARM = "warm"
+    SPILLOVER = "spillover"
+
+
+@frozen
+class Selection:
+    """A wish for one of several models; which one, the scheduler decides."""
+
+    name: str
+    """Of the selector."""
+
+    strategy: Strategy
+    targets: tuple[ModelId, ...]
+    """At least one, the preferred ones first."""
+
+    spillover: int = 1
+    """Requests on each running target before the next one is started; for `Strategy.SPILLOVER`."""
+
+
+@frozen
+class Choice:
+    """What happens to those that run when a model is wanted, and by which rule."""
+
+    rule: str | None
+    """The matrix' set or the group that decides. ``None``: the model runs already, or
+    no set contains it."""
+
+    expression: str | None
+    """The set's expression, as it was written."""
+
+    models: tuple[ModelId, ...]
+    """All that may run together then, sorted: nobody starts the others."""
+
+    evict: tuple[ModelId, ...]
+    """Those that must be gone before the wanted model may run, sorted."""
+
+    cost: int
+    """The sum of what their eviction costs."""
+
+
+class EvictionPolicy(Protocol):
+    """The rule that says who must leave for whom."""
+
+    def __call__(
+        self, wanted: ModelId, running: AbstractSet[ModelId], leaving: AbstractSet[ModelId] = ...
+    ) -> frozenset[ModelId]:
+        """Say which of ``running`` must be gone before ``wanted`` may run.
+
+        Args:
+          wanted: may be one of ``running``.
+          running: starting, stopping and promised ones too.
+          leaving: those of them that are going anyway, so that it costs nothing
+            to be without them.
+        """
+        ...
+
+    def choices(
+        self, wanted: ModelId, running: Collection[ModelId], leaving: Collection[ModelId] = ...
+    ) -> tuple[Choice, ...]:
+        """Explain the answer: the choice that is made comes first, rejected ones follow."""
+        ...
+
+
+@frozen
+class ModelRule:
+    """What the scheduler knows of one model."""
+
+    specification: object
+    """What it takes to run the process, of no meaning here: handed back in
+    `Start`, and compared to tell whether a reload must replace the process."""
+
+    concurrency_limit: int = 10
+    """Requests that may wait for the model or use it at one time; more are refused."""
+
+    idle_after: float | None = None
+    """Seconds without a request after which the model is stopped; ``None``: never."""
+
+    priority: int = 0
+    """Of its requests; those of the highest that waits are served first."""
+
+    port: int | None = None
+    """The port of this machine that its server listens on: nobody else starts there
+    while a process that a reload gave up may still hold it."""
+
+
+@frozen
+class Fairness:
+    """How long who may keep whom waiting; the keys of the scheduler's settings."""
+
+    max_wait: float | None = None
+    """Seconds after which a waiting request closes the gate of the models in its way.
+    ``None``: three times the usual load time; 0: never."""
+
+    linger: float | None = None
+    """Seconds that an idle model keeps its place against a waiting one. ``None``:
+    while its next request is expected sooner than the way back would take."""
+
+    min_residency: float = 0.0
+    """Seconds that a model which has just been loaded keeps its place, if it is used."""
+
+    queue_timeout: float | None = None
+    """Seconds after which a waiting request is refused; ``None``: never."""
+
+
+@frozen
+class Fleet:
+    """All models and the rules that say which of them may run together, and who goes first."""
+
+    models: Mapping[ModelId, ModelRule]
+    evictions: EvictionPolicy
+    fairness: Fairness = Fairness()
