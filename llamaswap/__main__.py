@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("llamaswap.cli.demo", "demo"),
     "plan": ("llamaswap.cli.plan", "plan"),
     "schema": ("llamaswap.cli.show_schema", "show_schema"),
+    "simulate": ("llamaswap.cli.simulate", "simulate"),
 }
 """Where the function of each command is: it takes the words behind the command's
 name and returns the exit status."""
