@@ -165,10 +165,8 @@ def _play(file: str, config: Config, entries: Sequence[Entry], wishes: Wishes) -
     names = local_names(config.models)
     meant = understand(entries, names)
     for name, count in sorted(meant.skipped.items())[:MOST_NAMES]:
-        hint = suggestion(name, names)
-        print(
-            f"warning: {file}: no model is called {name!r}{hint}; {count} skipped", file=sys.stderr
-        )
+        unknown = f"no model is called {name!r}{suggestion(name, names)}"
+        print(f"warning: {file}: {unknown}; {count} requests skipped", file=sys.stderr)
     if len(meant.skipped) > MOST_NAMES:
         more = len(meant.skipped) - MOST_NAMES
         print(f"warning: {file}: {more} more names mean nobody", file=sys.stderr)

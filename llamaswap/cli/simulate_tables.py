@@ -18,7 +18,7 @@ PICTURE = 64
 MOST_ENTRIES = 200
 """Starts and stops that are told to people; programs get all."""
 
-LONGEST_NAME = 28
+LONGEST_NAME = 24
 """Characters of a model's name in a table."""
 
 _LOADING, _READY = "~", "#"
@@ -76,6 +76,10 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
+def _tail(file: str) -> str:
+    return file if len(file) <= LONGEST_NAME else f"…{file[1 - LONGEST_NAME :]}"
+
+
 FIGURES: Mapping[str, Callable[[Report], float]] = {
     "served": lambda report: report.served,
     "refused": lambda report: report.requests - report.served,
@@ -94,7 +98,7 @@ FIGURES: Mapping[str, Callable[[Report], float]] = {
 
 def compared(ours: Report, theirs: Report, names: tuple[str, str]) -> str:
     """Write two reports side by side, with ratios of the second to the first."""
-    first, second = map(_short, names)
+    first, second = (_tail(name) for name in names)
     rows = [["", first, second, "ratio"]]
     rows += [[name, *_pair(figure(ours), figure(theirs))] for name, figure in FIGURES.items()]
     head = ["model", "p50", "p50'", "p95", "p95'", "max", "max'", "ratio", "loads", "loads'"]
@@ -102,7 +106,7 @@ def compared(ours: Report, theirs: Report, names: tuple[str, str]) -> str:
     for model in dict.fromkeys((*ours.models, *theirs.models)):
         one, other = ours.models.get(model), theirs.models.get(model)
         models.append([_short(model), *_beside(one, other)])
-    note = f"Unmarked: {names[0]}; marked ': {names[1]}. Waits are in seconds."
+    note = f"Unmarked: {first}; marked ': {second}. Waits are in seconds."
     return "\n".join([*laid_out(rows), "", *laid_out(models), "", note])
 
 

@@ -123,7 +123,9 @@ def _entry(row: _Row) -> Entry:
     if not isinstance(model, str) or not model.strip():
         raise ValueError("no model: expected a model's name")
     duration = row.get("duration")
-    service = None if duration in {None, ""} else _seconds(duration, "duration", least=0.0)
+    service = (
+        None if duration is None or duration == "" else _seconds(duration, "duration", least=0.0)
+    )
     return Entry(_moment(row.get("time")), intern(model.strip()), service)
 
 
@@ -154,15 +156,20 @@ def _seconds(value: object, what: str, least: float = float("-inf")) -> float:
 
 
 def understand(entries: Iterable[Entry], names: Mapping[str, ModelId]) -> Meant:
-    """Find the model that each of ``entries`` means; those that mean nobody are left out."""
+    """Find the model that each of ``entries`` means; those that mean nobody are left out.
+
+    The clock starts with the first one.
+    """
     requests: list[Request] = []
+    start: float | None = None
     skipped: Counter[str] = Counter()
     for moment, name, service in entries:
         model = names.get(name)
+        start = moment if start is None else start
         if model is None:
             skipped[name] += 1
         else:
-            requests.append(Request(moment, model, service))
+            requests.append(Request(moment - start, model, service))
     return Meant(tuple(requests), skipped)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from math import inf, nextafter
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias, assert_never
 
 from attrs import define, field, frozen
 
@@ -35,6 +35,9 @@ from llamaswap.policy.simulation_report import Report, Span, Tally, Waits, merge
 
 MOST_SPANS = 50_000
 """Processes that a report tells one by one: enough for a picture, and some ten megabytes."""
+
+
+_Coming: TypeAlias = LeaseReturned | Ready | Gone
 
 
 class Request(NamedTuple):
@@ -118,8 +121,8 @@ class _Machine:
     """The moment at which the last request was over."""
 
     _upcoming: Request | None = field(default=None, init=False)
-    _events: list[tuple[float, int, Event]] = field(
-        factory=list[tuple[float, int, Event]], init=False
+    _events: list[tuple[float, int, _Coming]] = field(
+        factory=list[tuple[float, int, _Coming]], init=False
     )
     """A heap of what will happen; of those of one moment the first one noted comes first."""
 
@@ -207,7 +210,7 @@ class _Machine:
             request = self._upcoming = next(self._requests, None)
         return batch
 
-    def _note(self, seconds: float, event: Event) -> int:
+    def _note(self, seconds: float, event: _Coming) -> int:
         """Let ``event`` happen in ``seconds``."""
         self._serial += 1
         heappush(self._events, (self._now + seconds, self._serial, event))
@@ -215,7 +218,7 @@ class _Machine:
 
     # What happens
 
-    def _see(self, event: Event) -> None:
+    def _see(self, event: _Coming) -> None:
         match event:
             case LeaseReturned(lease):
                 self._last = self._now
@@ -229,8 +232,8 @@ class _Machine:
                 span = self._running.pop(model)
                 span.gone = self._now
                 self._keep_span(model, span)
-            case _:  # pragma: no cover - nothing else is ever noted
-                raise AssertionError(event)
+            case _:
+                assert_never(event)
 
     def _carry_out(self, command: Command) -> None:
         match command:

@@ -43,7 +43,7 @@ def _rank(ordered: Sequence[float], part: float) -> float:
     return ordered[ceil(part * len(ordered)) - 1]
 
 
-@define(eq=False)
+@define
 class Span:
     """The life of one process; what has not happened by the end is ``None``."""
 
