@@ -205,7 +205,8 @@ def test_a_single_rival_of_a_busy_model_waits_no_longer_than_promised(
     gap: float, service: float, load: float, limit: float, moment: float
 ) -> None:
     steady = [Request(number * gap, A, service) for number in range(int(60 / gap))]
-    requests = sorted([*steady, Request(moment, B, 1.0)])
+    # Whoever comes while A loads has that load to wait for as well.
+    requests = sorted([*steady, Request(load + moment, B, 1.0)])
     contended = fleet([A, B], limit=1000, fairness=Fairness(max_wait=limit))
     report = simulate(contended, requests, Times(load=load, stop=0.5))
 
