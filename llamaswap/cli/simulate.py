@@ -25,7 +25,6 @@ from llamaswap.cli.traces import (
     entries_of_file,
     entries_of_store,
     understand,
-    usual_services,
 )
 from llamaswap.cli.usual_times import Given, TimesError, Wishes, read_times
 from llamaswap.config.load import load_config
@@ -170,11 +169,11 @@ def _play(file: str, config: Config, entries: Sequence[Entry], wishes: Wishes) -
     if len(meant.skipped) > MOST_NAMES:
         more = len(meant.skipped) - MOST_NAMES
         print(f"warning: {file}: {more} more names mean nobody", file=sys.stderr)
-    if not meant.requests:
+    if meant.is_empty:
         raise TraceError(f"nothing to play: no request is for a model of {file}")
-    times = wishes.times(names, usual_services(meant.requests))
+    times = wishes.times(names, meant.services)
     known = known_paces(wishes.learned.paces())
-    return _Played(file, times, play(fleet_of(config), meant.requests, times, known))
+    return _Played(file, times, play(fleet_of(config), meant.requests(), times, known))
 
 
 def _text(played: _Played, rival: _Played | None, options: _Options) -> str:

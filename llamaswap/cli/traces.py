@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from math import isfinite
@@ -47,9 +47,25 @@ class Entry(NamedTuple):
 class Meant:
     """A trace as one configuration understands it."""
 
-    requests: tuple[Request, ...]
+    _entries: Sequence[Entry]
+    _names: Mapping[str, ModelId]
     skipped: Mapping[str, int]
     """Names that mean nobody, and how many requests use each."""
+
+    services: Mapping[ModelId, float]
+    """The mean of each model's durations, where the trace knows any."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no request is for anybody."""
+        return sum(self.skipped.values()) == len(self._entries)
+
+    def requests(self) -> Iterator[Request]:
+        """Yield the requests that are for somebody; the clock starts with the first of all."""
+        for moment, name, service in self._entries:
+            model = self._names.get(name)
+            if model is not None:
+                yield Request(moment - self._entries[0].moment, model, service)
 
 
 def entries_of_store(path: Path) -> list[Entry]:
@@ -155,30 +171,17 @@ def _seconds(value: object, what: str, least: float = float("-inf")) -> float:
     return seconds
 
 
-def understand(entries: Iterable[Entry], names: Mapping[str, ModelId]) -> Meant:
-    """Find the model that each of ``entries`` means; those that mean nobody are left out.
-
-    The clock starts with the first one.
-    """
-    requests: list[Request] = []
-    start: float | None = None
+def understand(entries: Sequence[Entry], names: Mapping[str, ModelId]) -> Meant:
+    """Find out which model each of ``entries`` means."""
     skipped: Counter[str] = Counter()
-    for moment, name, service in entries:
+    seconds: defaultdict[ModelId, float] = defaultdict(float)
+    known: Counter[ModelId] = Counter()
+    for _, name, service in entries:
         model = names.get(name)
-        start = moment if start is None else start
         if model is None:
             skipped[name] += 1
-        else:
-            requests.append(Request(moment - start, model, service))
-    return Meant(tuple(requests), skipped)
-
-
-def usual_services(requests: Iterable[Request]) -> dict[ModelId, float]:
-    """Return the mean of each model's durations, where the trace knows any."""
-    sums: defaultdict[ModelId, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for _, model, service in requests:
-        if service is not None and isinstance(model, str):
-            known = sums[model]
-            known[0] += service
-            known[1] += 1
-    return {model: seconds / count for model, (seconds, count) in sums.items()}
+        elif service is not None:
+            seconds[model] += service
+            known[model] += 1
+    services = {model: seconds[model] / count for model, count in known.items()}
+    return Meant(entries, names, skipped, services)

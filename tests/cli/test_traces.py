@@ -12,9 +12,8 @@ from llamaswap.cli.traces import (
     entries_of_file,
     entries_of_store,
     understand,
-    usual_services,
 )
-from llamaswap.policy.rules import ModelId, Selection, Strategy
+from llamaswap.policy.rules import ModelId
 from llamaswap.policy.simulation import Request
 from tests.observe.test_store import opened, row
 
@@ -110,18 +109,14 @@ def test_names_are_understood_and_the_clock_starts() -> None:
     trace = [Entry(50, "x", 1), Entry(51, "a", 2), Entry(53, "big", None), Entry(54, "x", 1)]
     meant = understand(trace, {"a": A, "big": B})
 
-    assert meant.requests == (Request(1, A, 2), Request(3, B, None))
+    assert list(meant.requests()) == [Request(1, A, 2), Request(3, B, None)]
     assert meant.skipped == {"x": 2}
+    assert not meant.is_empty
+    assert understand(trace, {}).is_empty
+    assert understand([], {"a": A}).is_empty
 
 
 def test_a_trace_tells_how_long_requests_usually_take() -> None:
-    selection = Selection("s", Strategy.PIN, (A,))
-    trace = [
-        Request(0, A, 1),
-        Request(0, A, 2),
-        Request(0, A),
-        Request(0, B),
-        Request(0, selection, 9),
-    ]
+    trace = [Entry(0, "a", 1), Entry(0, "alias", 2), Entry(0, "a", None), Entry(0, "b", None)]
 
-    assert usual_services(trace) == {A: 1.5}
+    assert understand(trace, {"a": A, "alias": A, "b": B}).services == {A: 1.5}
