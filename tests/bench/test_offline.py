@@ -45,7 +45,7 @@ def test_no_plan_beats_the_bound(jobs: list[Job], load: float, stop: float, seed
 
     assert found.makespan >= plans.least_makespan() - 1e-9
     assert found.loads >= len({job.model for job in jobs})
-    assert 0 <= found.mean_wait <= found.longest
+    assert 0 <= found.mean_wait <= found.longest + 1e-9
 
 
 @given(TRACES, st.floats(0, 3), st.floats(0, 1))
