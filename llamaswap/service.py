@@ -117,7 +117,10 @@ class SwapRouter:
 
     @asynccontextmanager
     async def lease(self, model: str) -> AsyncGenerator[Target, None]:
-        """Hold ``model`` (an id or an alias) ready until the block is left.
+        """Hold ``model`` ready until the block is left.
+
+        Args:
+          model: an id, an alias or a selector, or what the active profile pins.
 
         Raises:
           UnknownModelError: nobody is called that.
@@ -125,7 +128,10 @@ class SwapRouter:
           BusyError: it has as many requests as it may have.
           UnavailableError: it was unloaded meanwhile.
         """
-        async with self._front.router.lease(self._resolve(model)) as lease:
+        meaning = self._front.names.meaning(model)
+        if meaning is None:
+            raise _unknown(model)
+        async with self._front.router.lease(meaning.wanted) as lease:
             yield lease.target
 
     async def running(self) -> tuple[ModelView, ...]:
@@ -156,8 +162,12 @@ class SwapRouter:
     def _resolve(self, name: str) -> ModelId:
         model = self._front.snapshot.names.resolve(name)
         if model is None:
-            raise UnknownModelError(f"no model is called {name!r}")
+            raise _unknown(name)
         return model
+
+
+def _unknown(name: str) -> UnknownModelError:
+    return UnknownModelError(f"no model is called {name!r}")
 
 
 @asynccontextmanager

@@ -1,7 +1,9 @@
-"""Which model a request means.
+"""Which model a request means, and how to write another name into it.
 
 Finds the name in body, form or query and resolves it. Whatever is wrong with a
-request is said here, before anything is loaded for it.
+request is said here, before anything is loaded for it. Which of a selector's
+models serves it is known later, when one is granted: `Admitted.named` then writes
+its name where the client's stood.
 """
 
 from __future__ import annotations
@@ -14,11 +16,14 @@ import trio
 from attrs import frozen
 
 from llamaswap.errors import RequestError, UnknownModelError
-from llamaswap.policy.naming import Names
+from llamaswap.policy.naming import Meaning, Names
 from llamaswap.policy.rewrites import read_ask, with_model
-from llamaswap.policy.rules import ModelId
-from llamaswap.web.asgi import Request, form_value
+from llamaswap.web.asgi import Request
 from llamaswap.web.forms import FormError, find_fields, is_multipart, with_fields
+from llamaswap.web.url_forms import find_values, value_at, with_values
+
+MODEL = "model"
+"""The field that names the model, in every encoding."""
 
 NAMES_SHOWN = 8
 """Names listed in an error: enough to see a slip, short enough for one line."""
@@ -54,68 +59,88 @@ class UnnamedModelError(RequestError):
 
 
 @frozen
-class Admitted:
-    """A request whose model is known."""
-
-    model: ModelId
-    body: bytes
-    rename: Callable[[str], bytes]
-    """Returns the body with another model in it."""
-
-
-@frozen
-class _Named:
+class Naming:
     """The name that a request uses, and how to use another one."""
 
     name: str
+    """Empty: it uses none."""
+
     rename: Callable[[str], bytes]
+    """Returns the body with another name in it, all other bytes as they are."""
+
+    in_query: bool = True
+    """Whether a ``model`` in the query is a name, too, or nobody's concern."""
+
+
+@frozen
+class Admitted:
+    """A request whose model is known, or which selector chooses it."""
+
+    meaning: Meaning
+    query: bytes
+    body: bytes
+    _naming: Naming
+
+    def named(self, name: str) -> tuple[bytes, bytes]:
+        """Return query and body with the model called ``name``.
+
+        Byte for byte as they came if the client calls it so, too.
+        """
+        if name == self._naming.name:
+            return self.query, self.body
+        query = self.query
+        if self._naming.in_query:
+            query = with_values(query, find_values(query, MODEL), name)
+        return query, self._naming.rename(name)
 
 
 async def admit(request: Request, names: Names) -> Admitted:
     """Read the request and resolve the model that it names.
 
     Raises:
-      UnnamedModelError: it names none, or cannot be read so far.
+      UnnamedModelError: it names none, cannot be read so far, or the active
+        profile has disabled the name.
       UnknownModelError: nobody here serves that name.
       BodyTooLargeError: it is more than we hold.
       ClientGoneError: the client left before its end.
     """
     body = await request.body()
     if len(body) <= READ_AT_ONCE:
-        named = _name_in(request, body)
+        naming = _naming_in(request, body)
     else:
-        named = await trio.to_thread.run_sync(_name_in, request, body, limiter=_readers)
-    if not named.name:
+        naming = await trio.to_thread.run_sync(_naming_in, request, body, limiter=_readers)
+    if not naming.name:
         reason = _why_unnamed(request, body)
         raise UnnamedModelError(f"no model id could be identified: {reason}")
-    return Admitted(resolve(names, named.name), body, named.rename)
+    return Admitted(meaning_of(names, naming.name), request.query, body, naming)
 
 
-def _name_in(request: Request, body: bytes) -> _Named:
+def _naming_in(request: Request, body: bytes) -> Naming:
     if request.method in _BODILESS:
-        return _Named(request.parameter("model") or "", lambda _: body)
+        return Naming(request.parameter(MODEL) or "", lambda _: body)
     kind = request.header(b"content-type")
     if _is_json(kind, body):
         ask = read_ask(body)
-        return _Named(ask.model, partial(with_model, body, ask))
+        return Naming(ask.model, partial(with_model, body, ask), in_query=False)
     if is_multipart(kind):
-        return _name_in_form(request, kind, body)
-    name = form_value(body, "model") if "urlencoded" in kind.lower() else None
-    return _Named((request.parameter("model") if name is None else name) or "", lambda _: body)
+        return _naming_in_multipart(request, kind, body)
+    spans = find_values(body, MODEL) if "urlencoded" in kind.lower() else ()
+    name = value_at(body, spans[0]) if spans else request.parameter(MODEL)
+    return Naming(name or "", lambda new: with_values(body, spans, new))
 
 
-def _name_in_form(request: Request, kind: str, body: bytes) -> _Named:
+def _naming_in_multipart(request: Request, kind: str, body: bytes) -> Naming:
     """Read a multipart form; the query comes first, as in the reference."""
     try:
-        spans = find_fields(body, kind, "model")
+        spans = find_fields(body, kind, MODEL)
     except FormError as exc:
         raise UnnamedModelError(
             f"no model id could be identified: the multipart form cannot be read ({exc})"
         ) from exc
-    name = request.parameter("model")
+    name = request.parameter(MODEL)
     if name is None and spans:
         name = body[slice(*spans[0])].decode(errors="replace")
-    return _Named(name or "", lambda new: with_fields(body, spans, new.encode()))
+    return Naming(name or "", lambda new: with_fields(body, spans, new.encode()))
 
 
 def _is_json(kind: str, body: bytes) -> bool:
@@ -153,19 +178,29 @@ def _why_unnamed_json(body: bytes) -> str:
     return 'the JSON body names no "model"'
 
 
-def resolve(names: Names, name: str) -> ModelId:
-    """Return the model called ``name``.
+def meaning_of(names: Names, name: str) -> Meaning:
+    """Return whom ``name`` means.
 
     Raises:
-      UnknownModelError: there is none; it says which there are.
+      UnnamedModelError: the active profile has disabled the name.
+      UnknownModelError: nobody is called that; it says which models there are.
     """
-    model = names.resolve(name)
-    if model is None:
-        raise UnknownModelError(
-            "no router for requested model: "
-            f"nothing here is called {_quoted(name)} ({known_models(names)})"
+    if names.is_disabled(name):
+        raise UnnamedModelError(
+            f"no model id could be identified: the active profile disables {_quoted(name)}"
         )
-    return model
+    meaning = names.meaning(name)
+    if meaning is None:
+        raise unknown_model(names, name)
+    return meaning
+
+
+def unknown_model(names: Names, name: str) -> UnknownModelError:
+    """Say that nobody is called ``name``, and which models there are."""
+    return UnknownModelError(
+        "no router for requested model: "
+        f"nothing here is called {_quoted(name)} ({known_models(names)})"
+    )
 
 
 def _quoted(name: str) -> str:

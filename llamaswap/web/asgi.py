@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Protocol, TypeAlias
-from urllib.parse import quote, unquote, unquote_plus
+from urllib.parse import quote, unquote
 
 import trio
 from attrs import define, field
 
 from llamaswap.errors import SwapError
+from llamaswap.web.url_forms import form_value
 
 Header: TypeAlias = tuple[bytes, bytes]
 Scope: TypeAlias = dict[str, Any]
@@ -214,15 +214,6 @@ class _Pieces:
             if piece := await self._request.next_piece():
                 return piece
         raise StopAsyncIteration
-
-
-def form_value(form: bytes, name: str) -> str | None:
-    """Return the first value of ``name`` in an URL-encoded form or query.
-
-    Finds it without building the rest: a form may be large and from anybody.
-    """
-    pair = re.search(rb"(?:^|&)" + re.escape(name.encode()) + rb"(?:=([^&]*))?(?:&|\Z)", form)
-    return None if pair is None else unquote_plus((pair[1] or b"").decode("latin1"))
 
 
 @define(eq=False)

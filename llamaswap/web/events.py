@@ -165,7 +165,7 @@ class _Subscription:
         """Tell what a reload or a profile has changed beside the models."""
         settings = {
             "uiConfig": _page_settings(self._front.snapshot.config),
-            "profileChanged": {"active": _active_profile(self._front)},
+            "profileChanged": {"active": self._front.profile},
         }
         for kind, document in settings.items():
             if self._settings.get(kind) != document:
@@ -210,8 +210,3 @@ def _model(config: Config, model: ModelId, state: ModelState) -> dict[str, objec
 
 def _page_settings(config: Config) -> dict[str, object]:
     return {"activity": {"session_id": list(config.ui.activity.session_id)}}
-
-
-def _active_profile(_front: Front) -> str | None:
-    """Return the profile in force. There are none yet; whoever changes it tells `Front.changes`."""
-    return None

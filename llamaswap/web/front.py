@@ -6,6 +6,7 @@ one assignment, so no request sees half of two configurations.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import time
 from typing import Protocol
 
@@ -17,8 +18,9 @@ from llamaswap.config.schema import Config
 from llamaswap.errors import Fault
 from llamaswap.inbox import RouterClient
 from llamaswap.observe.logs import LogBook
-from llamaswap.policy.naming import Names
+from llamaswap.policy.naming import Names, SelectorRule
 from llamaswap.policy.plan import Change, Plan
+from llamaswap.policy.rules import Strategy
 from llamaswap.relay.client import Pool
 
 
@@ -28,6 +30,11 @@ class Snapshot:
 
     config: Config
     names: Names
+    """While no profile is active."""
+
+    profiled: Mapping[str, Names] = field(factory=dict[str, Names])
+    """By profile: the names while it is active."""
+
     loaded_at: float = field(factory=time)
     """Unix time, for people."""
 
@@ -35,7 +42,18 @@ class Snapshot:
     def of(cls, config: Config) -> Snapshot:
         """Make the tables that requests are looked up in."""
         aliases = {model: entry.aliases for model, entry in config.models.items()}
-        return cls(config, Names.of(aliases))
+        names = Names.of(aliases, _selector_rules(config))
+        profiled = {name: names.under(profile.pins) for name, profile in config.profiles.items()}
+        return cls(config, names, profiled)
+
+
+def _selector_rules(config: Config) -> dict[str, SelectorRule]:
+    return {
+        name: SelectorRule(
+            Strategy(selector.strategy), selector.targets, selector.settings.spillover
+        )
+        for name, selector in config.selectors.items()
+    }
 
 
 class Reloading(Protocol):
@@ -69,3 +87,27 @@ class Front:
 
     changes: Broadcast[None] = field(factory=Broadcast[None])
     """Told when the state of a model or the configuration has changed: time to look."""
+
+    _profile: str | None = field(default=None, init=False)
+    """The one that was chosen last."""
+
+    @property
+    def profile(self) -> str | None:
+        """The active profile.
+
+        A reload keeps it, other than in the reference; but it is only active while
+        the configuration has it.
+        """
+        return self._profile if self._profile in self.snapshot.profiled else None
+
+    @property
+    def names(self) -> Names:
+        """Whom names mean in requests, by the active profile."""
+        profile = self.profile
+        return self.snapshot.names if profile is None else self.snapshot.profiled[profile]
+
+    def choose_profile(self, profile: str | None) -> None:
+        """Make ``profile``, or none, the active one."""
+        before, self._profile = self.profile, profile
+        if self.profile != before:
+            self.changes.tell(None)

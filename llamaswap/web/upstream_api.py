@@ -15,7 +15,7 @@ from llamaswap.policy.rules import ModelId
 from llamaswap.web.admission import known_models
 from llamaswap.web.asgi import Answer, Request
 from llamaswap.web.front import Front
-from llamaswap.web.inference import pass_on
+from llamaswap.web.inference import Passed, pass_on
 
 PREFIX = "/upstream/"
 
@@ -47,7 +47,7 @@ async def add_slash(_front: Front, request: Request, answer: Answer) -> None:
 
 async def pass_upstream(front: Front, request: Request, answer: Answer) -> None:
     """Pass any request to the model that the path names."""
-    names = front.snapshot.names
+    names = front.names
     found = names.split_path(request.raw_path.decode("latin1").removeprefix(PREFIX))
     if found is None:
         raise UnknownModelError(f"model not found ({known_models(names)})")
@@ -58,7 +58,8 @@ async def pass_upstream(front: Front, request: Request, answer: Answer) -> None:
         return
     await _refuse_to_load(front, model, unquote(rest))
     body = await request.body() if _is_held(request) else request.pieces()
-    await pass_on(front, request, answer, model, rest.encode("latin1"), body)
+    passed = Passed(request.with_query(rest.encode("latin1")), body)
+    await pass_on(front, request, answer, model, lambda _: passed)
 
 
 async def _refuse_to_load(front: Front, model: ModelId, path: str) -> None:

@@ -12,13 +12,14 @@ from functools import partial
 from typing import Any, cast
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from llamaswap.broadcast import Broadcast
 from llamaswap.config.schema import Config, ModelConfig
+from llamaswap.config.sections import ProfileConfig, SelectorConfig
 from llamaswap.observe.logs import LogBook
 from llamaswap.policy.messages import Target
-from llamaswap.policy.rules import ModelId
+from llamaswap.policy.rules import Fairness, ModelId
 from llamaswap.relay.client import AnswerHead, Exchange, Pool, RequestBody, RequestHead
 from llamaswap.router import Listeners, run_router
 from llamaswap.service import open_layer
@@ -58,6 +59,9 @@ class ScriptedPool(Pool):
     unreachable: Exception | None = None
     """What asking ends with, before the head of an answer."""
 
+    thinking: float = field(default=0.0, init=False)
+    """Seconds before the head of an answer."""
+
     asked: list[Asked] = field(factory=list[Asked], init=False)
     open: int = field(default=0, init=False)
     """Exchanges under way."""
@@ -77,6 +81,7 @@ class ScriptedPool(Pool):
         try:
             if self.unreachable is not None:
                 raise self.unreachable
+            await trio.sleep(self.thinking)
             yield cast("Exchange", _ScriptedExchange(self.script))
         finally:
             self.open -= 1
@@ -141,6 +146,10 @@ async def open_house(
     unreachable: Exception | None = None,
     upstreams: FakeUpstreams | None = None,
     limit: int = 10,
+    swap: bool = True,
+    selectors: Mapping[str, SelectorConfig] | None = None,
+    profiles: Mapping[str, ProfileConfig] | None = None,
+    fairness: Fairness | None = None,
 ) -> AsyncGenerator[House, None]:
     """Open the application over a real router, whose models take a second to load.
 
@@ -148,9 +157,15 @@ async def open_house(
     """
     fake = FakeUpstreams() if upstreams is None else upstreams
     entries = dict.fromkeys(models, ModelConfig()) if isinstance(models, tuple) else models
-    config = Config(models={ModelId(model): entry for model, entry in entries.items()})
+    config = Config(
+        models={ModelId(model): entry for model, entry in entries.items()},
+        selectors=selectors or {},
+        profiles=profiles or {},
+    )
     pool = ScriptedPool(script=Script() if script is None else script, unreachable=unreachable)
-    rules = fleet(*config.models, limit=limit)
+    rules = fleet(*config.models, swap=swap, limit=limit)
+    if fairness is not None:
+        rules = evolve(rules, fairness=fairness)
     book, changes = LogBook(), Broadcast[None]()
     with trio.fail_after(3600):
         listeners = Listeners(book.hear, changed=partial(changes.tell, None))

@@ -17,7 +17,7 @@ from llamaswap.web.admission import (
     UnnamedModelError,
     admit,
     known_models,
-    resolve,
+    meaning_of,
 )
 from tests.fakes import A, B
 from tests.web.asgi_calls import Call
@@ -66,14 +66,46 @@ async def test_the_model_is_found(
 ) -> None:
     found = await admitted(method, query, kind, body)
 
-    assert found.model == model
-    assert found.body == body
+    assert found.meaning.wanted == model
+    assert (found.query, found.body) == (query.encode(), body)
 
 
-async def test_the_name_in_a_json_body_can_be_replaced() -> None:
-    json = await admitted(kind="application/json", body=b'{"model": "a"}')
+MULTIPART = "multipart/form-data; boundary=X"
+PARTS = (
+    b'--X\r\nContent-Disposition: form-data; name="file"; filename="model"\r\n'
+    b"Content-Type: audio/wav\r\n\r\naudio\r\n"
+    b'--X\r\nContent-Disposition: form-data; name="model"\r\n\r\n%b\r\n--X--\r\n'
+)
 
-    assert json.rename("new") == b'{"model": "new"}'
+# Method, query, content type and body with ``{}`` where the name stands.
+RENAMED: dict[str, tuple[str, str, str | None, bytes]] = {
+    "a query": ("GET", "z=%2f&model={}&y", None, b""),
+    "a HEAD like a GET": ("HEAD", "model={}", None, b""),
+    "JSON": ("POST", "", "application/json", b'{ "model" : "{}", "n": 1.0 }'),
+    "JSON leaves the query alone": ("POST", "model=a", "application/json", b'{"model":"{}"}'),
+    "a form": ("POST", "", FORM, b"z=%2f&model={}&y"),
+    "a form and its query": ("POST", "model={}", FORM, b"model={}"),
+    "a form with the name in the query": ("POST", "z&model={}", FORM, b"z=%2f"),
+    "a multipart form": ("POST", "", MULTIPART, PARTS % b"{}"),
+    "a multipart form and its query": ("POST", "model={}", MULTIPART, PARTS % b"{}"),
+    "a query of something else": ("POST", "model={}", "audio/wav", b"RIFF{"),
+    "a query without a body": ("DELETE", "model={}", None, b""),
+}
+
+
+@pytest.mark.parametrize(("method", "query", "kind", "body"), RENAMED.values(), ids=RENAMED)
+async def test_another_name_is_written_where_the_old_one_stands(
+    method: str, query: str, kind: str | None, body: bytes
+) -> None:
+    def named(name: str) -> tuple[str, bytes]:
+        return query.replace("{}", name), body.replace(b"{}", name.encode())
+
+    before, after = named("a"), named("large-v3")
+    found = await admitted(method, before[0], kind, before[1])
+
+    assert found.meaning.wanted == A
+    assert found.named("large-v3") == (after[0].encode(), after[1])
+    assert found.named("a") == (before[0].encode(), before[1])
 
 
 @pytest.mark.parametrize("size", [READ_AT_ONCE, READ_AT_ONCE + 1])
@@ -90,7 +122,7 @@ async def test_a_large_body_is_searched_beside_the_event_loop(
     body = b'{"model":"a"}'.ljust(size)
     found = await admitted(kind="application/json", body=body)
 
-    assert found.model == A
+    assert found.meaning.wanted == A
     assert (readers == [get_ident()]) == (size == READ_AT_ONCE)
 
 
@@ -220,32 +252,22 @@ async def test_json_that_is_too_deep_is_refused_like_any_other() -> None:
         await admitted(kind="application/json", body=b'{"x":' + b"[" * 30_000)
 
 
-FORM_TYPE = "multipart/form-data; boundary=X"
-FORM_BODY = (
-    b'--X\r\nContent-Disposition: form-data; name="file"; filename="model"\r\n\r\naudio\r\n'
-    b'--X\r\nContent-Disposition: form-data; name="model"\r\n\r\na\r\n--X--\r\n'
-)
-
-
-async def test_a_multipart_form_names_the_model_in_a_field() -> None:
-    found = await admitted(kind=FORM_TYPE, body=FORM_BODY)
-
-    assert (found.model, found.body) == ("a", FORM_BODY)
-    assert found.rename("large-v3") == FORM_BODY.replace(b"\r\n\r\na\r\n", b"\r\n\r\nlarge-v3\r\n")
-
-
 async def test_of_a_multipart_form_the_query_comes_first() -> None:
-    assert (await admitted(query="model=b", kind=FORM_TYPE, body=FORM_BODY)).model == "b"
+    found = await admitted(query="model=b", kind=MULTIPART, body=PARTS % b"a")
+
+    assert found.meaning.wanted == B
 
 
-async def test_a_body_without_a_name_in_it_cannot_be_renamed() -> None:
-    assert (await admitted(query="model=a", kind="text/plain", body=b"hi")).rename("x") == b"hi"
-    assert (await admitted("GET", "model=a")).rename("x") == b""
+def test_a_name_that_the_profile_disables_is_told_so() -> None:
+    with pytest.raises(UnnamedModelError) as caught:
+        meaning_of(NAMES.under({"a": None}), "a")
+
+    assert str(caught.value) == ("no model id could be identified: the active profile disables 'a'")
 
 
 def test_an_unknown_name_hears_which_there_are() -> None:
     with pytest.raises(UnknownModelError) as caught:
-        resolve(NAMES, "A")
+        meaning_of(NAMES, "A")
 
     assert str(caught.value) == (
         "no router for requested model: nothing here is called 'A' (there is a, b)"

@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from llamaswap.web import asgi
-from llamaswap.web.asgi import BodyTooLargeError, ClientGoneError, Request, form_value
+from llamaswap.web.asgi import BodyTooLargeError, ClientGoneError, Request
 from tests.web.asgi_calls import Call, Connection
 
 
@@ -65,26 +65,6 @@ def test_of_a_repeated_header_the_first_counts() -> None:
 
     assert request.header(b"accept") == "a"
     assert request.header(b"x-other") == ""
-
-
-FORMS = {
-    b"model=a": "a",
-    b"model=a&model=b": "a",
-    b"x=1&model=a%2Fb+c%C3%BC&y": "a/b cü",
-    b"model=": "",
-    b"model": "",
-    b"x&model&y": "",
-    b"xmodel=a": None,
-    b"model_=a": None,
-    b"": None,
-    b"y=model=a": None,
-    b"model=a=b": "a=b",
-}
-
-
-@pytest.mark.parametrize(("form", "value"), FORMS.items(), ids=map(str, FORMS))
-def test_a_value_is_found_in_a_form(form: bytes, value: str | None) -> None:
-    assert form_value(form, "model") == value
 
 
 def test_a_query_is_kept_behind_another_path() -> None:

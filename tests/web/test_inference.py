@@ -8,10 +8,12 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from llamaswap.config.schema import ModelConfig
+from llamaswap.config.schema import Config, ModelConfig
+from llamaswap.config.sections import SelectorConfig
 from llamaswap.errors import UpstreamError
 from llamaswap.relay.client import CutError
-from tests.fakes import FakeUpstreams
+from llamaswap.web.front import Snapshot
+from tests.fakes import A, FakeUpstreams
 from tests.web.asgi_calls import JSON, Call, Connection, asking
 from tests.web.front_house import House, Script, open_house
 
@@ -50,7 +52,7 @@ async def test_a_request_goes_to_its_model_as_it_came(autojump_clock: MockClock)
     assert call.headers == [
         ("content-type", "application/json"),
         ("x-up", "1"),
-        ("server-timing", "queue;dur=0.0, load;dur=1000.0"),
+        ("server-timing", "queue;dur=0.0, load;dur=1000.0, upstream;dur=0.0"),
     ]
     assert call.pieces == [b'{"id":', b"1}"]
     assert call.is_complete
@@ -86,7 +88,55 @@ async def test_a_model_may_be_told_another_name(autojump_clock: MockClock) -> No
         assert house.pool.last.body == b'{ "model" : "org/real", "n": 1.0 }'
 
         await house.call("POST", "/infill", form, b"model=a")
-        assert house.pool.last.body == b"model=a"
+        assert house.pool.last.body == b"model=org%2Freal"
+
+        await house.call("GET", "/props?model=a&x=%7e")
+        assert house.pool.last.target == "/props?model=org%2Freal&x=%7e"
+
+
+def any_of(strategy: str, *targets: str) -> dict[str, SelectorConfig]:
+    return {"any": SelectorConfig(strategy=strategy, targets=targets)}
+
+
+async def test_a_selectors_model_is_told_its_name_as_the_selector_spells_it(
+    autojump_clock: MockClock,
+) -> None:
+    models = {"a": ModelConfig(aliases=("first",)), "b": ModelConfig(use_model_name="org/b")}
+    selectors = any_of("spillover", "first", "b")
+    script = Script((3, b"{}"))
+    async with (
+        open_house(models, script=script, swap=False, selectors=selectors) as house,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(house.call, "POST", "/infill", JSON, b'{ "model" : "any" }')
+        await wait_all_tasks_blocked()
+        nursery.start_soon(house.call, "GET", "/props?model=any&x=%7e")
+
+    asked = {asked.model: asked for asked in house.pool.asked}
+    assert asked["a"].body == b'{ "model" : "first" }'
+    assert asked["b"].target == "/props?model=org%2Fb&x=%7e"
+
+
+async def test_a_warm_selector_keeps_to_what_runs(autojump_clock: MockClock) -> None:
+    async with open_house(("a", "b"), selectors=any_of("warm", "a", "b")) as house:
+        await house.infer("b")
+        await house.infer("any")
+
+    assert house.upstreams.told() == ["start b", "ready b", "gone b"]
+    assert [asked.model for asked in house.pool.asked] == ["b", "b"]
+
+
+async def test_a_name_that_a_reload_changes_is_the_new_one_for_who_waits(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_house({"a": ModelConfig(use_model_name="old")}) as house:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(house.infer)
+            await wait_all_tasks_blocked()
+            config = Config(models={A: ModelConfig(use_model_name="new")})
+            house.front.snapshot = Snapshot.of(config)
+
+        assert house.pool.last.body == b'{"model": "new"}'
 
 
 async def test_an_event_stream_is_passed_on_past_other_proxies(autojump_clock: MockClock) -> None:
@@ -108,7 +158,15 @@ async def test_the_wait_for_a_busy_place_is_told(autojump_clock: MockClock) -> N
         call = await house.infer("b")
 
     # A loads and serves, and is stopped; then B loads.
-    assert call.header("server-timing") == "queue;dur=4500.0, load;dur=1000.0"
+    assert call.header("server-timing") == "queue;dur=4500.0, load;dur=1000.0, upstream;dur=0.0"
+
+
+async def test_the_wait_for_the_models_server_is_told(autojump_clock: MockClock) -> None:
+    async with open_house() as house:
+        house.pool.thinking = 0.25
+        call = await house.infer()
+
+    assert call.header("server-timing") == "queue;dur=0.0, load;dur=1000.0, upstream;dur=250.0"
 
 
 async def test_a_model_that_does_not_answer_is_a_bad_gateway(
@@ -125,6 +183,7 @@ async def test_a_model_that_does_not_answer_is_a_bad_gateway(
         "param": None,
         "code": "bad_gateway",
     }
+    assert call.header("server-timing") == "queue;dur=0.0, load;dur=1000.0"
     assert "a: the server of a hung up" in caplog.messages
 
 
