@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeAlias
 
-from llamaswap.web import admin_api, events, models_api, streams, ui, upstream_api
+from llamaswap.web import (
+    admin_api,
+    events,
+    models_api,
+    profiles_api,
+    queue_api,
+    streams,
+    ui,
+    upstream_api,
+)
 from llamaswap.web.asgi import Answer, Request
 from llamaswap.web.front import Front
 from llamaswap.web.inference import infer
@@ -76,6 +85,10 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/api/config": {"GET": admin_api.show_config},
     "/api/reload": {"POST": admin_api.reload},
     "/api/plan": {"POST": admin_api.plan},
+    "/api/profiles": {"GET": profiles_api.list_profiles},
+    "/api/profiles/active": {"PUT": profiles_api.choose_profile},
+    "/api/queue": {"GET": queue_api.show_queue},
+    "/api/explain": {"GET": queue_api.explain},
     "/api/events": {"GET": events.stream_events},
     "/logs": {"GET": streams.show_logs},
     "/logs/stream": {"GET": streams.stream_logs},

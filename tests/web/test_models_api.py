@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from llamaswap.config.schema import ModelConfig
+from llamaswap.config.sections import ProfileConfig, SelectorConfig, SelectorSettings
 from tests.fakes import FakeUpstreams
 from tests.web.front_house import Script, open_house
 
@@ -191,3 +194,77 @@ async def test_an_unknown_model_is_not_unloaded(name: str, autojump_clock: MockC
 
     assert call.status == 404
     assert call.json["error"]["message"] == "model not found (there is a)"
+
+
+NAMED: dict[str, Any] = {
+    "selectors": {
+        "any": SelectorConfig(
+            strategy="spillover",
+            targets=("bee", "a"),
+            settings=SelectorSettings(3),
+            name=" Any ",
+            metadata={"tier": 1, "type": "mine"},
+        ),
+        "first": SelectorConfig(strategy="pin", targets=("a", "org/b")),
+        "secret": SelectorConfig(strategy="warm", targets=("a",), unlisted=True),
+    },
+    "profiles": {
+        "p": ProfileConfig(pins={"chat": "org/b", "a": "org/b", "off": None, "z": "first"})
+    },
+}
+
+
+async def test_selectors_and_the_pins_of_the_active_profile_are_listed(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_house(MODELS, **NAMED) as house:
+        plain = await house.call("GET", "/v1/models")
+        house.front.choose_profile("p")
+        await house.infer("org/b")
+        pinned = await house.call("GET", "/v1/models")
+        created = int(house.front.snapshot.loaded_at)
+
+    assert [record["id"] for record in plain.json["data"]] == ["a", "any", "first", "org/b"]
+    records = {record["id"]: record for record in pinned.json["data"]}
+    assert list(records) == ["a", "any", "chat", "first", "org/b", "z"]
+    assert records["any"] == {
+        "id": "any",
+        "object": "model",
+        "created": created,
+        "owned_by": "llama-swap",
+        "status": {"value": "loaded"},
+        "meta": {
+            "llamaswap": {
+                "tier": 1,
+                "type": "selector",
+                "strategy": "spillover",
+                "targets": ["bee", "a"],
+                "spillover": 3,
+            }
+        },
+        "name": "Any",
+    }
+    assert records["first"]["meta"]["llamaswap"] == {
+        "type": "selector",
+        "strategy": "pin",
+        "targets": ["a", "org/b"],
+    }
+    assert records["chat"]["meta"] == {"llamaswap": {"type": "profile"}}
+    loaded = {name: record["status"]["value"] == "loaded" for name, record in records.items()}
+    # A selector that is pinned to its first target is as loaded as that.
+    assert [name for name in loaded if loaded[name]] == ["any", "chat", "org/b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("any", "selector"), ("secret", "selector"), ("chat", "profile")]
+)
+async def test_what_is_no_model_is_shown_too(
+    name: str, kind: str, autojump_clock: MockClock
+) -> None:
+    async with open_house(MODELS, **NAMED) as house:
+        house.front.choose_profile("p")
+        call = await house.call("GET", f"/v1/models/{name}")
+        disabled = await house.call("GET", "/v1/models/off")
+
+    assert call.json["meta"]["llamaswap"]["type"] == kind
+    assert disabled.status == 404
