@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("llamaswap.cli.check", "check"),
     "config": ("llamaswap.cli.show_config", "show_config"),
     "demo": ("llamaswap.cli.demo", "demo"),
+    "explain": ("llamaswap.cli.explain", "explain"),
     "plan": ("llamaswap.cli.plan", "plan"),
     "schema": ("llamaswap.cli.show_schema", "show_schema"),
     "simulate": ("llamaswap.cli.simulate", "simulate"),

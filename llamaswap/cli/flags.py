@@ -18,6 +18,7 @@ Usage: llama-swap [flags]            serve
        llama-swap config [flags]     print what a configuration means
        llama-swap schema             print the JSON Schema of the configuration, for editors
        llama-swap plan [flags]       say what a reload would do to a running instance
+       llama-swap explain MODEL      say what a request for a model would do now, and why
        llama-swap simulate [flags]   try a configuration on traffic, without starting anything
        llama-swap demo [flags]       see two real models swap
        llama-swap COMMAND -h         tell the flags of a command

@@ -9,35 +9,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import aclosing
-from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import trio
 from attrs import define
 
 from llamaswap.cli.check import require_source, source_flags
 from llamaswap.cli.faults import report_of, say_faults
+from llamaswap.cli.instance import Question, add_url_flag, ask, url_of
 from llamaswap.config.load import attempt_config
 from llamaswap.config.schema import Config
-from llamaswap.config.urls import url_problem
-from llamaswap.errors import ConfigError, Fault, SwapError, UpstreamError
+from llamaswap.errors import ConfigError, SwapError
 from llamaswap.fleet import refuse_unusable
-from llamaswap.policy.messages import Target
-from llamaswap.policy.rules import ModelId
-from llamaswap.relay.client import Pool, RequestHead
 from llamaswap.web.proposals import proposal_of
-
-DEFAULT_URL = "http://127.0.0.1:8080"
-
-PATIENCE = 30.0
-"""Seconds for the whole exchange: an instance that is up answers for hundreds of
-models in one."""
 
 REASONS = {"keep": "the same process", "remove": "not in these files", "add": "new"}
 
@@ -59,8 +47,7 @@ def plan(arguments: Sequence[str]) -> int:
     try:
         config = attempt.loaded()
         refuse_unusable(config)
-        url = options.url or os.environ.get("LLAMA_SWAP_URL") or DEFAULT_URL
-        document = trio.run(ask, url.rstrip("/"), config)
+        document = trio.run(ask, url_of(options.url), question_of(config))
     except ConfigError as exc:
         if options.json:
             print(report_of(exc.faults, attempt.warnings))
@@ -85,11 +72,7 @@ def _options_of(arguments: Sequence[str]) -> _Options:
         "Exit status: 0 if there is a plan, whatever it says; 1 if the files have faults, or no "
         "instance answers with a plan; 2 if the command is used wrongly."
     )
-    parser.add_argument(
-        *("-url", "--url"),
-        metavar="URL",
-        help=f"the instance (default: $LLAMA_SWAP_URL, then {DEFAULT_URL})",
-    )
+    add_url_flag(parser)
     parser.add_argument(
         "-json", "--json", action="store_true", help="print the plan, or the faults, for programs"
     )
@@ -98,64 +81,9 @@ def _options_of(arguments: Sequence[str]) -> _Options:
     return options
 
 
-async def ask(url: str, config: Config) -> dict[str, Any]:
-    """Ask the instance at ``url`` what it would do with ``config``; return its answer.
-
-    Raises:
-      SwapError: nobody answers there, or nobody who can plan.
-      ConfigError: the instance finds faults.
-    """
-    if problem := url_problem(url, "instance"):
-        raise SwapError(problem)
-    headers = [(b"content-type", b"application/json")]
-    if key := os.environ.get("LLAMASWAP_API_KEY", "").strip():
-        headers.append((b"authorization", b"Bearer " + key.encode()))
-    head = RequestHead(b"POST", b"/api/plan", tuple(headers))
-    with trio.move_on_after(PATIENCE):
-        try:
-            return read(url, *await _exchange(url, head, proposal_of(config)))
-        except UpstreamError as exc:
-            raise SwapError(f"no llama-swap answers at {url}: {exc.__cause__ or exc}") from exc
-    raise SwapError(f"{url} did not answer within {PATIENCE:g} s")
-
-
-async def _exchange(url: str, head: RequestHead, body: bytes) -> tuple[int, bytes]:
-    target = Target(ModelId("llama-swap"), url)
-    async with aclosing(Pool()) as pool, pool.exchange(target, head, body) as exchange:
-        said = b""
-        while data := await exchange.next_chunk():
-            said += data
-        return exchange.head.status, said
-
-
-def read(url: str, status: int, said: bytes) -> dict[str, Any]:
-    """Return the plan that an instance answered with.
-
-    Raises:
-      SwapError: it refuses, or cannot plan.
-      ConfigError: it finds faults.
-    """
-    document = _object_in(said)
-    is_unknown = status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
-    if status == HTTPStatus.OK and "changes" in document:
-        return document
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise SwapError(f"{url} does not let us in: put one of its keys into LLAMASWAP_API_KEY")
-    if document.get("src") == "llama-swap" and "error" in document and not is_unknown:
-        if "faults" in document:
-            raise ConfigError(tuple(Fault(**fault) for fault in document["faults"]))
-        raise SwapError(f"{url} refuses: {document['error']['message']}")
-    raise SwapError(
-        f"what answers at {url} cannot plan a reload: it is another program, or an older version"
-    )
-
-
-def _object_in(said: bytes) -> dict[str, Any]:
-    try:
-        document: object = json.loads(said)
-    except ValueError:
-        return {}
-    return cast("dict[str, Any]", document) if isinstance(document, dict) else {}
+def question_of(config: Config) -> Question:
+    """Ask what a reload to ``config`` would do."""
+    return Question("plan a reload", "changes", "/api/plan", "POST", proposal_of(config))
 
 
 def table(changes: Sequence[dict[str, Any]]) -> str:

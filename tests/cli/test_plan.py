@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +12,9 @@ import trio
 
 from llamaswap.__main__ import main
 from llamaswap.cli import plan as command
-from llamaswap.cli.plan import ask, read, table
+from llamaswap.cli.instance import Question
+from llamaswap.cli.plan import question_of, table
 from llamaswap.config.schema import Config
-from llamaswap.errors import ConfigError, SwapError
-
-URL = "http://127.0.0.1:1"
 
 CHANGES: list[dict[str, Any]] = [
     {"model": "a", "step": "keep", "process": [], "at_once": ["limit", "ttl"]},
@@ -50,43 +45,6 @@ def test_each_model_has_a_line_with_the_reason() -> None:
 
 def test_a_plan_without_models_is_a_line() -> None:
     assert table([]) == "0 kept, 0 replaced, 0 removed, 0 added"
-
-
-def refusal(status: int, document: object) -> str:
-    """Return what is said of an answer."""
-    with pytest.raises(SwapError) as caught:
-        read(
-            URL, status, document if isinstance(document, bytes) else json.dumps(document).encode()
-        )
-    return str(caught.value)
-
-
-OURS = {"src": "llama-swap", "error": {"message": "no files"}}
-
-
-@pytest.mark.parametrize(
-    ("status", "document"), [(404, OURS), (405, OURS), (200, b"<html>"), (200, []), (500, {})]
-)
-def test_who_cannot_plan_is_told_apart(status: int, document: object) -> None:
-    assert refusal(status, document) == (
-        f"what answers at {URL} cannot plan a reload: it is another program, or an older version"
-    )
-
-
-def test_a_door_that_is_locked_is_told_with_the_key_to_use() -> None:
-    assert refusal(401, OURS) == (
-        f"{URL} does not let us in: put one of its keys into LLAMASWAP_API_KEY"
-    )
-
-
-def test_a_refusal_is_passed_on() -> None:
-    assert refusal(409, OURS) == f"{URL} refuses: no files"
-
-
-def test_faults_that_the_instance_finds_are_faults() -> None:
-    fault = {"path": "models.a", "message": "bad", "file": "", "line": 0, "column": 0}
-    with pytest.raises(ConfigError, match=r"^models\.a: bad$"):
-        read(URL, 422, json.dumps({**OURS, "faults": [fault]}).encode())
 
 
 def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -170,40 +128,11 @@ def test_a_wrong_use_is_told_with_the_usage(
     assert "usage: llama-swap plan" in capsys.readouterr().err
 
 
-@asynccontextmanager
-async def answering(answer: bytes | None) -> AsyncGenerator[tuple[str, list[bytes]], None]:
-    """Listen; yield the address, and what was heard there. ``None``: nobody ever answers."""
-    heard: list[bytes] = []
+def test_the_instance_is_sent_the_models() -> None:
+    question = question_of(Config())
 
-    async def serve(stream: trio.SocketStream) -> None:
-        heard.append(bytes(await stream.receive_some()))
-        if answer is None:
-            await trio.sleep_forever()
-            return
-        await stream.send_all(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(answer))
-        await stream.send_all(answer)
-
-    async with trio.open_nursery() as nursery:
-        start = partial(trio.serve_tcp, serve, 0, host="127.0.0.1")
-        listeners = await nursery.start(start)
-        yield f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}", heard
-        nursery.cancel_scope.cancel()
-
-
-async def test_the_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LLAMASWAP_API_KEY", "k3y\n")
-    async with answering(b'{"changes": []}') as (url, heard):
-        assert await ask(url, Config()) == {"changes": []}
-
-    assert b"authorization: Bearer k3y\r\n" in heard[0]
-    assert heard[0].startswith(b"POST /api/plan HTTP/1.1\r\n")
-
-
-async def test_who_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "PATIENCE", 0.05)
-    async with answering(None) as (url, _):
-        with pytest.raises(SwapError, match=r" did not answer within 0\.05 s$"):
-            await ask(url, Config())
+    assert (question.method, question.path, question.proof) == ("POST", "/api/plan", "changes")
+    assert json.loads(question.body)["models"] == {}
 
 
 @pytest.mark.parametrize("is_json", [False, True])
@@ -214,9 +143,10 @@ def test_the_plan_is_printed(
     *,
     is_json: bool,
 ) -> None:
-    async def answer(url: str, config: Config) -> dict[str, Any]:
+    async def answer(url: str, question: Question) -> dict[str, Any]:
         await trio.lowlevel.checkpoint()
-        assert (url, list(config.models)) == ("http://127.0.0.1:8080", ["a"])
+        assert url == "http://127.0.0.1:8080"
+        assert list(json.loads(question.body)["models"]) == ["a"]
         return {"changes": CHANGES}
 
     monkeypatch.setattr(command, "ask", answer)
