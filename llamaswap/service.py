@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeVar, TypeVarTuple
 
 import trio
@@ -20,6 +21,7 @@ from llamaswap.config.schema import Config
 from llamaswap.errors import UnknownModelError
 from llamaswap.fleet import fleet_of, refuse_unusable
 from llamaswap.observe.logs import LogBook, run_log_keeping
+from llamaswap.observe.times import Times, run_time_keeping
 from llamaswap.policy.messages import ModelView, Target
 from llamaswap.policy.plan import Plan
 from llamaswap.policy.rules import ModelId
@@ -27,6 +29,7 @@ from llamaswap.preloads import Preloads, run_preloads
 from llamaswap.relay.client import Pool
 from llamaswap.reload import Loader, Reloader, run_reloads
 from llamaswap.router import Listeners, run_router
+from llamaswap.upstream.process import run_upstream
 from llamaswap.web.app import App
 from llamaswap.web.front import Front, Snapshot
 from llamaswap.web.server import open_listeners, serve, urls_of
@@ -177,6 +180,7 @@ async def open_swap_router(
     listen: str | Sequence[str] | None = "127.0.0.1:8080",
     tls: TlsFiles | None = None,
     drain: float = 30,
+    state: Path | None = None,
 ) -> AsyncGenerator[SwapRouter, None]:
     """Serve the models of ``config`` until the block is left.
 
@@ -188,6 +192,8 @@ async def open_swap_router(
       tls: certificate and key; ``None``: plain HTTP.
       drain: seconds that open requests have to finish, when the block is left
         and when a reload replaces a model.
+      state: file in which the models' usual load times are kept across restarts;
+        ``None``: nothing is written.
 
     Raises:
       ListenError: an address is taken or not ours, or the certificate is bad.
@@ -198,7 +204,8 @@ async def open_swap_router(
       servers are stopped and waited for. Nothing is left running, also when
       the block is left by an exception or a cancellation.
     """
-    async with open_house(config, listen=listen, tls=tls, drain=drain) as (swap, _):
+    house = open_house(config, listen=listen, tls=tls, drain=drain, state=state)
+    async with house as (swap, _):
         yield swap
 
 
@@ -210,6 +217,7 @@ async def open_house(
     listen: str | Sequence[str] | None,
     tls: TlsFiles | None,
     drain: float = 30,
+    state: Path | None = None,
 ) -> AsyncGenerator[tuple[SwapRouter, Reloader], None]:
     """Do what `open_swap_router` does, for a program that can read its configuration again.
 
@@ -228,11 +236,21 @@ async def open_house(
         return longest_stop((config,) if reloads is None else reloads.in_use()) + STOP_MARGIN
 
     addresses = (listen,) if isinstance(listen, str) else tuple(listen or ())
-    listeners = Listeners(output=book.hear, changed=partial(changes.tell, None))
+    times = Times(state)
+    listeners = Listeners(book.hear, times.learn, partial(changes.tell, None))
     async with (
         open_layer(run_log_keeping, book.say, grace=2),
+        open_layer(run_time_keeping, times, grace=2) as known,
         aclosing(Pool()) as pool,
-        open_layer(run_router, fleet_of(config), pool, listeners, grace=stop_limit) as router,
+        open_layer(
+            run_router,
+            fleet_of(config),
+            pool,
+            listeners,
+            run_upstream,
+            known,
+            grace=stop_limit,
+        ) as router,
     ):
         front = Front(Snapshot.of(config), router, pool, book, changes=changes)
         app, preloads = App(front), Preloads(front)

@@ -21,6 +21,7 @@ from llamaswap.cli.console import Console
 from llamaswap.cli.faults import say_faults
 from llamaswap.cli.flags import Flags
 from llamaswap.cli.signals import run_reload_orders, run_signals
+from llamaswap.cli.state import state_file
 from llamaswap.cli.watching import run_watch
 from llamaswap.config.load import Attempt, attempt_config
 from llamaswap.config.schema import Config
@@ -121,7 +122,10 @@ async def run_until_signal(
         open_layer(console.run, grace=2),
         open_layer(run_log_keeping, console.say, grace=1),
         open_layer(run_signals, console, grace=0) as orders,
-        open_house(config, origin.load, listen=listen, tls=tls) as (swap, reloader),
+        open_house(config, origin.load, listen=listen, tls=tls, state=state_file()) as (
+            swap,
+            reloader,
+        ),
         open_layer(run_reload_orders, orders, reloader, grace=0),
         AsyncExitStack() as stack,
     ):

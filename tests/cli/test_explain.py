@@ -24,7 +24,7 @@ ALONE = SET | {"rule": None, "expression": None}
 
 def document(outcome: str, text: str = "", **more: Any) -> dict[str, Any]:
     """Write what an instance answers."""
-    return {
+    answer: dict[str, Any] = {
         "asked": "a",
         "profile": None,
         "model": "a",
@@ -34,7 +34,8 @@ def document(outcome: str, text: str = "", **more: Any) -> dict[str, Any]:
         "estimate_s": None,
         "choice": None,
         "rejected": [],
-    } | more
+    }
+    return answer | more
 
 
 HEAD = "A request for a:"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -93,7 +95,7 @@ class Command:
 
 @asynccontextmanager
 async def running(
-    path: Path | None, *options: str, within: float = 20
+    path: Path | None, *options: str, within: float = 20, state: Path | None = None
 ) -> AsyncGenerator[Command, None]:
     """Run the command beside the body; it serves when the body begins.
 
@@ -101,14 +103,16 @@ async def running(
       path: its configuration; ``None``: ``options`` say where that is.
       options: more of its command line.
       within: seconds for the whole story.
+      state: folder of what it learns; ``None``: one of its own.
     """
     argv = [*COMMAND, "--listen", "127.0.0.1:0", *options]
     if path is not None:
         argv += ["--config", str(path)]
-    with trio.fail_after(within):
+    with trio.fail_after(within), tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"STATE_DIRECTORY": str(state or folder)}
         async with aclosing(Pool()) as pool, trio.open_nursery() as nursery:
             process = await trio.lowlevel.open_process(
-                argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT
+                argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT, env=environment
             )
             try:
                 assert process.stdout is not None
