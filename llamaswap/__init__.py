@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llamaswap.errors import ConfigError as ConfigError
     from llamaswap.errors import Fault as Fault
     from llamaswap.errors import ListenError as ListenError
+    from llamaswap.errors import QueueTimeoutError as QueueTimeoutError
     from llamaswap.errors import StartError as StartError
     from llamaswap.errors import SwapError as SwapError
     from llamaswap.errors import UnavailableError as UnavailableError
@@ -42,6 +43,7 @@ _HOMES = {
     "ConfigError": "errors",
     "Fault": "errors",
     "ListenError": "errors",
+    "QueueTimeoutError": "errors",
     "StartError": "errors",
     "SwapError": "errors",
     "UnavailableError": "errors",
@@ -64,6 +66,7 @@ __all__ = [
     "ListenError",
     "ModelConfig",
     "ModelId",
+    "QueueTimeoutError",
     "StartError",
     "SwapError",
     "SwapRouter",

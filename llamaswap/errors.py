@@ -50,6 +50,12 @@ class UnavailableError(SwapError):
     code = "service_unavailable"
 
 
+class QueueTimeoutError(UnavailableError):
+    """The request has waited as long as ``queueTimeout`` allows; ``str()`` says for what."""
+
+    code = "queue_timeout"
+
+
 class UpstreamError(SwapError):
     """A model server broke off, or answered what is no HTTP."""
 

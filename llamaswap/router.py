@@ -17,7 +17,14 @@ from typing import Protocol, assert_never
 import trio
 from attrs import define, field, frozen
 
-from llamaswap.errors import BusyError, StartError, SwapError, UnavailableError, UnknownModelError
+from llamaswap.errors import (
+    BusyError,
+    QueueTimeoutError,
+    StartError,
+    SwapError,
+    UnavailableError,
+    UnknownModelError,
+)
 from llamaswap.inbox import Answer, Envelope, Lease, RouterClient
 from llamaswap.policy.messages import (
     Cause,
@@ -291,7 +298,8 @@ def _refusal(command: Refuse) -> SwapError:
         case Cause.START_FAILED:
             return StartError(f"the model {model!r} could not be started: {detail}")
         case cause:
-            error = UnavailableError(_UNAVAILABLE[cause].format(model=model, detail=detail))
+            kind = QueueTimeoutError if cause is Cause.TIMED_OUT else UnavailableError
+            error = kind(_UNAVAILABLE[cause].format(model=model, detail=detail))
             error.retry_after = command.retry_after
             return error
 

@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from llamaswap import service
 from llamaswap.config.schema import Config
+from llamaswap.config.sections import ProfileConfig, SelectorConfig
 from llamaswap.errors import (
     ConfigError,
     ListenError,
@@ -264,6 +266,37 @@ def http(method: str, path: str) -> dict[str, Any]:
         "query_string": b"",
         "headers": headers,
     }
+
+
+@pytest.mark.slow
+async def test_a_lease_may_be_asked_for_by_every_name() -> None:
+    selector = SelectorConfig("warm", ("a", "b"))
+    profile = ProfileConfig(pins={"chat": "any", "a": None})
+    config = evolve(
+        config_of(a=model(), b=model()), selectors={"any": selector}, profiles={"p": profile}
+    )
+    async with opened(config) as swap:
+        async with swap.lease("b"), swap.lease("any") as target:
+            assert target.model == B
+        with pytest.raises(UnknownModelError, match="no model is called 'chat'"):
+            async with swap.lease("chat"):
+                pass
+        swap.app.front.choose_profile("p")
+        async with swap.lease("chat") as target:
+            assert target.model == B
+        with pytest.raises(UnknownModelError, match="no model is called 'a'"):
+            async with swap.lease("a"):
+                pass
+
+
+@pytest.mark.slow
+async def test_load_times_are_kept_where_an_embedding_program_says(tmp_path: Path) -> None:
+    state = tmp_path / "times.json"
+    async with open_swap_router(config_of(a=model()), listen=None, state=state) as swap:
+        await pid_of(swap, "a")
+
+    kept = json.loads(await trio.Path(state).read_text())
+    assert kept["models"]["a"]["load"] > 0
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import SelectorConfig
 from llamaswap.errors import UpstreamError
+from llamaswap.policy.rules import Fairness
 from llamaswap.relay.client import CutError
 from llamaswap.web.front import Snapshot
 from tests.fakes import A, FakeUpstreams
@@ -271,6 +272,39 @@ async def test_a_model_that_is_unloaded_meanwhile_may_be_asked_again(
     assert call.status == 503
     assert call.header("retry-after") == "1"
     assert call.json["error"]["type"] == "overloaded_error"
+
+
+TIMED_OUT = {
+    "/v1/chat/completions": ("server_error", {"src", "error"}),
+    "/v1/messages": ("overloaded_error", {"src", "type", "error"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "keys"), [(path, *told) for path, told in TIMED_OUT.items()], ids=TIMED_OUT
+)
+async def test_who_has_waited_long_enough_hears_so_in_words_for_programs(
+    path: str, kind: str, keys: set[str], autojump_clock: MockClock
+) -> None:
+    fairness, script = Fairness(queue_timeout=5), Script((60, b"{}"))
+    async with (
+        open_house(("a", "b"), script=script, fairness=fairness) as house,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(house.infer, "a")
+        await trio.sleep(2)
+        call = await house.call("POST", path, JSON, asking("b"))
+
+        assert trio.current_time() == 7
+        assert house.upstreams.told() == ["start a", "ready a"]
+        nursery.cancel_scope.cancel()
+
+    assert call.status == 503
+    assert int(call.header("retry-after") or "") >= 1
+    assert call.json.keys() == keys
+    error = call.json["error"]
+    assert (error["code"], error["type"]) == ("queue_timeout", kind)
+    assert error["message"].startswith("the model 'b' could not be served in time: ")
 
 
 # What the model's server does, and how long its client waits for it; a load takes a second.

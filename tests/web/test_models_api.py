@@ -268,3 +268,11 @@ async def test_what_is_no_model_is_shown_too(
 
     assert call.json["meta"]["llamaswap"]["type"] == kind
     assert disabled.status == 404
+
+
+async def test_a_selector_of_models_elsewhere_is_never_loaded(autojump_clock: MockClock) -> None:
+    selectors = {"far": SelectorConfig(strategy="pin", targets=("peer/model",))}
+    async with open_house(selectors=selectors) as house:
+        call = await house.call("GET", "/v1/models/far")
+
+    assert call.json["status"] == {"value": "unloaded"}

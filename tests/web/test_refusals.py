@@ -72,6 +72,14 @@ async def test_the_limit_speaks_json_to_everybody() -> None:
     }
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(7.2, "8"), (0.01, "1"), (None, "1")])
+async def test_who_should_come_again_hears_when(seconds: float | None, told: str) -> None:
+    error = UnavailableError("later")
+    error.retry_after = seconds
+
+    assert (await refused(error)).header("retry-after") == told
+
+
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens", "/v/messages"])
 async def test_anthropics_clients_read_their_shape(path: str) -> None:
     call = await refused(UnavailableError("later"), path)
