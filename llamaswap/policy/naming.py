@@ -61,7 +61,9 @@ class Names:
     _most_slashes: int
     """In any name. Longer runs of segments need no look, however long the path is."""
 
-    _selectors: Mapping[str, Meaning] = field(factory=dict[str, Meaning])
+    _meanings: Mapping[str, Meaning]
+    """Of all these names, and of selectors: made once, because each request asks."""
+
     _pins: Mapping[str, str | None] = field(factory=dict[str, "str | None"])
 
     @classmethod
@@ -79,7 +81,7 @@ class Names:
             for alias in aliases:
                 model_of.setdefault(alias, model)
         model_of |= {model: model for model in models}
-        meanings: dict[str, Meaning] = {}
+        meanings = {name: Meaning(model, name) for name, model in model_of.items()}
         for name, rule in (selectors or {}).items():
             if spelled := _spelled(rule.targets, model_of):
                 selection = Selection(name, rule.strategy, tuple(spelled), rule.spillover)
@@ -96,12 +98,7 @@ class Names:
 
     def meaning(self, name: str) -> Meaning | None:
         """Return whom ``name`` means; ``None``: nobody."""
-        name = self._pins.get(name, name) or ""
-        selected = self._selectors.get(name)
-        if selected is not None:
-            return selected
-        model = self._model_of.get(name)
-        return None if model is None else Meaning(model, name)
+        return self._meanings.get(self._pins.get(name, name) or "")
 
     def resolve(self, name: str) -> ModelId | None:
         """Return the model that is called ``name``, by id or alias, whatever the profile says."""

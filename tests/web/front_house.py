@@ -81,7 +81,8 @@ class ScriptedPool(Pool):
         try:
             if self.unreachable is not None:
                 raise self.unreachable
-            await trio.sleep(self.thinking)
+            if self.thinking:
+                await trio.sleep(self.thinking)
             yield cast("Exchange", _ScriptedExchange(self.script))
         finally:
             self.open -= 1
