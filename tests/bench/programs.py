@@ -6,12 +6,13 @@ stub of the direct way is started by hand. Everything listens on loopback.
 
 from __future__ import annotations
 
+import os
 import shlex
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -58,7 +59,9 @@ def proxy(name: str, command: Sequence[str], folder: Path) -> Generator[Program,
     config = folder / f"{name}.yaml"
     config.write_text(configuration(upstreams))
     listen = ("-config", str(config), "-listen", f"127.0.0.1:{port}")
-    with _running(name, (*command, *listen), port) as program:
+    # What is learned of one run's loads must not help the next one.
+    state = {"STATE_DIRECTORY": str(folder)}
+    with _running(name, (*command, *listen), port, state) as program:
         yield program
 
 
@@ -94,8 +97,12 @@ def _is_free(port: int) -> bool:
 
 
 @contextmanager
-def _running(name: str, command: Sequence[str], port: int) -> Generator[Program, None, None]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+def _running(
+    name: str, command: Sequence[str], port: int, environment: Mapping[str, str] | None = None
+) -> Generator[Program, None, None]:
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, env=os.environ | dict(environment or {})
+    )
     try:
         _wait_until_up(name, process, port)
         yield Program(name, process.pid, port)
