@@ -16,7 +16,7 @@ from urllib.parse import quote
 import trio
 from attrs import define
 
-from llamaswap.cli.instance import Question, add_url_flag, ask, url_of
+from llamaswap.cli.instance import KEY_HELP, Question, add_url_flag, ask, url_of
 from llamaswap.errors import SwapError
 
 Document = dict[str, Any]
@@ -54,6 +54,8 @@ def _options_of(arguments: Sequence[str]) -> _Options:
     parser = argparse.ArgumentParser(
         prog="llama-swap explain",
         description="Say what a request for MODEL would do now, and why.",
+        epilog=f"{KEY_HELP} Exit status: 0 if an instance answers, whatever it says; 1 if none "
+        "does; 2 if the command is used wrongly.",
         allow_abbrev=False,
     )
     parser.add_argument("model", metavar="MODEL", help="an id, an alias, a selector or a pin")

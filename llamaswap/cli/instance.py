@@ -56,7 +56,6 @@ class Question:
 
 def add_url_flag(parser: argparse.ArgumentParser) -> None:
     """Have the command take the address of the instance."""
-    parser.epilog = KEY_HELP
     parser.add_argument(
         *("-url", "--url"),
         metavar="URL",

@@ -20,7 +20,7 @@ from attrs import define
 
 from llamaswap.cli.check import require_source, source_flags
 from llamaswap.cli.faults import report_of, say_faults
-from llamaswap.cli.instance import Question, add_url_flag, ask, url_of
+from llamaswap.cli.instance import KEY_HELP, Question, add_url_flag, ask, url_of
 from llamaswap.config.load import attempt_config
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
@@ -68,7 +68,7 @@ def _options_of(arguments: Sequence[str]) -> _Options:
     )
     parser.epilog = (
         "${env.NAME} in the files is what NAME is for this command, not for the instance: run it "
-        "with the environment of the instance. LLAMASWAP_API_KEY is sent as the key, if it is set. "
+        f"with the environment of the instance. {KEY_HELP} "
         "Exit status: 0 if there is a plan, whatever it says; 1 if the files have faults, or no "
         "instance answers with a plan; 2 if the command is used wrongly."
     )

@@ -28,7 +28,7 @@ from llamaswap.cli.traces import (
 )
 from llamaswap.cli.usual_times import Given, TimesError, Wishes, read_times
 from llamaswap.config.load import load_config
-from llamaswap.config.names import local_names, suggestion
+from llamaswap.config.names import local_names, misnamed
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
 from llamaswap.fleet import fleet_of
@@ -164,7 +164,7 @@ def _play(file: str, config: Config, entries: Sequence[Entry], wishes: Wishes) -
     names = local_names(config.models)
     meant = understand(entries, names)
     for name, count in sorted(meant.skipped.items())[:MOST_NAMES]:
-        unknown = f"no model is called {name!r}{suggestion(name, names)}"
+        unknown = misnamed("no model is called {found}", name, names)
         print(f"warning: {file}: {unknown}; {count} requests skipped", file=sys.stderr)
     if len(meant.skipped) > MOST_NAMES:
         more = len(meant.skipped) - MOST_NAMES

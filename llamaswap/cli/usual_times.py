@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from attrs import define, field, frozen
 
-from llamaswap.config.names import suggestion
+from llamaswap.config.names import misnamed
 from llamaswap.errors import SwapError
 from llamaswap.policy.rules import ModelId
 from llamaswap.policy.simulation import Times
@@ -134,8 +134,8 @@ class Wishes:
         flags = {"--load": self.load, "--stop": self.stop, "--service": self.service}
         for flag, given in flags.items():
             for name in given.by_name.keys() - known:
-                hint = suggestion(name, known)
-                raise TimesError(f"{flag}: no model is called {name!r}{hint}")
+                unknown = misnamed("no model is called {found}", name, known)
+                raise TimesError(f"{flag}: {unknown}")
 
     def times(self, names: Mapping[str, ModelId], services: Mapping[ModelId, float]) -> Times:
         """Return the times that hold.

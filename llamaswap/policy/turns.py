@@ -19,7 +19,6 @@ be done. The rules, in the order in which they count:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
 from math import inf
 from typing import TypeAlias
 
@@ -109,10 +108,19 @@ class Look:
     another look may find a way for it."""
 
     _has_held_up: bool = field(default=False, init=False)
+    _gates: dict[ModelId, list[Claim]] = field(factory=dict[ModelId, list[Claim]], init=False)
+    """By model: the claims that close its gate."""
+
+    _patience: dict[tuple[ModelId, frozenset[ModelId]], float] = field(
+        factory=dict[tuple[ModelId, frozenset[ModelId]], float], init=False
+    )
 
     def __attrs_post_init__(self) -> None:
         self.order = self._ranked()
         self.claims = list(self._claimed())
+        for claim in self.claims:
+            for model in claim.evict:
+                self._gates.setdefault(model, []).append(claim)
 
     # Whose turn
 
@@ -139,11 +147,13 @@ class Look:
             return False
         return self._now >= came + 2 * self.patience(place, self._in_the_way(place))
 
-    def _in_the_way(self, place: Place) -> AbstractSet[ModelId]:
+    def _in_the_way(self, place: Place) -> frozenset[ModelId]:
         swap = self._books.swaps.get(place.model)
-        return swap.leaving if swap is not None else self._books.evictions(place.model)
+        return frozenset(swap.leaving) if swap is not None else self._books.evictions(place.model)
 
     def _claimed(self) -> Iterator[Claim]:
+        """Return the claims, one for all who need the same models gone: the first is strongest."""
+        told: set[frozenset[ModelId]] = set()
         limit = self._books.fleet.fairness.max_wait
         shortest = (limit or inf) if limit is not None else SHORTEST_WAIT
         for turn, place in enumerate(self.order):
@@ -152,7 +162,8 @@ class Look:
                 continue
             evict = self._books.evictions(place.model)
             patience = self.patience(place, evict)
-            if evict and self._now >= came + patience:
+            if evict and evict not in told and self._now >= came + patience:
+                told.add(evict)
                 yield Claim(place, evict, self._now >= came + 2 * patience, turn)
 
     # What is in the way
@@ -212,26 +223,24 @@ class Look:
 
     def _closed_gate(self, place: Place) -> Claim | None:
         """Return who has closed the gate of a running model."""
-        for claim in self._standing(place):
-            if place.model in claim.evict:
-                return claim
-        return None
+        gates = self._gates.get(place.model, ())
+        return next((claim for claim in gates if self._stands(claim, place)), None)
 
     def _claim_before(self, place: Place, turn: int) -> Claim | None:
         """Return whose way a start of ``place`` would be in, and whose turn is earlier."""
-        for claim in self._standing(place):
+        for claim in self.claims:
+            if claim.turn >= turn:
+                break
             claimant = claim.place.model
-            if claim.turn < turn and place.model in self._books.evictions_beside(
+            if self._stands(claim, place) and place.model in self._books.evictions_beside(
                 claimant, place.model
             ):
                 return claim
         return None
 
-    def _standing(self, place: Place) -> Iterator[Claim]:
-        """Return the claims that bind ``place`` and that nothing has been done about yet."""
-        for claim in self.claims:
-            if claim.place.model not in self._books.swaps and claim.binds(place):
-                yield claim
+    def _stands(self, claim: Claim, place: Place) -> bool:
+        """Say whether ``claim`` binds ``place``, and nothing has been done about it yet."""
+        return claim.place.model not in self._books.swaps and claim.binds(place)
 
     def _kept_place(self, place: Place, evict: frozenset[ModelId], came: float) -> Wait | None:
         """Say whether one of ``evict`` keeps its place a little longer, though idle."""
@@ -287,11 +296,17 @@ class Look:
         if self._has_held_up and not frees_nobody:
             self.was_overtaken = True
 
-    def patience(self, place: Place, evict: AbstractSet[ModelId]) -> float:
+    def patience(self, place: Place, evict: frozenset[ModelId]) -> float:
         """Return how many seconds a request for ``place`` waits before ``evict`` must let it in."""
         limit = self._books.fleet.fairness.max_wait
         if limit is not None:
             return limit or inf
+        known = self._patience.get((place.model, evict))
+        if known is None:
+            known = self._patience[place.model, evict] = self._three_loads(place, evict)
+        return known
+
+    def _three_loads(self, place: Place, evict: frozenset[ModelId]) -> float:
         places = self._books.places
         loads = [load for model in evict if (load := places[model].pace.load) is not None]
         theirs = max(loads, default=None)

@@ -15,7 +15,7 @@ from llamaswap.policy.pace import Pace
 from llamaswap.policy.rules import Fairness, Fleet, ModelId, Selection, Strategy
 from llamaswap.policy.simulation import Request, Times, play, simulate
 from llamaswap.policy.simulation_report import Waits
-from tests.policy.words import NOBODY, ONE_AT_A_TIME, TIGHT, TOGETHER, A, B, C, fleet
+from tests.policy.words import NOBODY, ONE_AT_A_TIME, TIGHT, TOGETHER, A, B, C, D, fleet
 
 TIMES = Times(load=2, stop=1, service=3)
 
@@ -212,3 +212,36 @@ def test_a_single_rival_of_a_busy_model_waits_no_longer_than_promised(
 
     assert report.models[B].served == 1
     assert report.models[B].waits.longest <= 2 * limit + (service + 0.5 + load) + 1e-6
+
+
+MANY = st.lists(
+    st.builds(Request, st.floats(0, 20), st.sampled_from([A, B, C, D]), st.floats(0, 3)),
+    min_size=1,
+    max_size=60,
+).map(sorted)
+
+
+@given(
+    MANY,
+    st.builds(Times, st.floats(0, 4), st.floats(0, 1)),
+    st.floats(0.5, 8),
+    st.dictionaries(st.sampled_from([A, B, C, D]), st.integers(-2, 2)),
+    st.sampled_from([None, 0.0, 2.0, 50.0]),
+    st.sampled_from([0.0, 5.0, 50.0]),
+)
+def test_nobody_waits_longer_than_the_bound(
+    requests: list[Request],
+    times: Times,
+    limit: float,
+    priorities: dict[ModelId, int],
+    linger: float | None,
+    residency: float,
+) -> None:
+    fairness = Fairness(max_wait=limit, linger=linger, min_residency=residency)
+    rivals = fleet([A, B, C, D], limit=1000, priorities=priorities, fairness=fairness)
+    report = simulate(rivals, requests, times)
+
+    longest_service = max(request.service or 0.0 for request in requests)
+    models = len({request.model for request in requests})
+    bound = 2 * limit + models * (longest_service + times.load + times.stop)
+    assert report.waits.longest <= bound + 1e-6
