@@ -64,7 +64,7 @@ class Groups:
         spared: dict[str, frozenset[ModelId] | None] = {}
         for rule in rules:
             if rule.exclusive:
-                own = set() if rule.swap else set(rule.members)
+                own: set[ModelId] = set() if rule.swap else set(rule.members)
                 spared[rule.name] = frozenset(persistent.difference(rule.members) | own)
             else:
                 spared[rule.name] = frozenset(group_of.keys() - rule.members) if rule.swap else None

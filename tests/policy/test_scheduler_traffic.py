@@ -11,6 +11,7 @@ from llamaswap.policy.messages import (
     Command,
     DrainEnded,
     Event,
+    ExplainAsked,
     Explanation,
     Gone,
     Grant,
@@ -20,6 +21,7 @@ from llamaswap.policy.messages import (
     LeaseReturned,
     ModelState,
     Queue,
+    QueueAsked,
     Ready,
     Reconfigure,
     Refuse,
@@ -206,7 +208,7 @@ class AnyTraffic(RuleBasedStateMachine):
                 assert command.model in were_live
             self.carry_out(command)
 
-    def take_note(self, event: Event) -> None:
+    def take_note(self, event: Event) -> None:  # noqa: C901 - one branch per word
         match event:
             case LeaseAsked(lease, wanted):
                 assert not isinstance(wanted, Selection)
@@ -229,6 +231,8 @@ class AnyTraffic(RuleBasedStateMachine):
                 self.tickets.add(ticket)
             case Shutdown():
                 self.leaving = True
+            case QueueAsked() | ExplainAsked():
+                pass
 
     def forget(self, model: ModelId) -> None:
         self.live.pop(model, None)
