@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config, ModelConfig
+from llamaswap.config.sections import MatrixConfig
 from llamaswap.errors import ConfigError, Fault
 from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable
 from llamaswap.policy.messages import Target
 from llamaswap.policy.plan import Change, Plan, plan
+from llamaswap.policy.rules import Fairness
 from llamaswap.router import ModelSpec
 from llamaswap.upstream.process import UpstreamSpec
 from tests.fakes import A, B, C
@@ -307,3 +309,37 @@ def test_ports_that_are_kept_stay_where_they_are(
 
     assert keep_ports(before, kept) == kept
     assert keep_ports(kept, kept) == kept
+
+
+def test_a_matrix_says_who_must_go() -> None:
+    entry = ModelConfig(cmd="x", proxy="http://127.0.0.1:1")
+    matrix = MatrixConfig(evict_costs={"b": 5}, sets={"s": "a & b"})
+    fleet = fleet_of(Config({A: entry, B: entry, C: entry}, matrix=matrix))
+
+    assert fleet.evictions(A, frozenset({B, C})) == {C}
+    assert fleet.evictions(C, frozenset({A, B})) == {A, B}
+
+
+def test_a_matrix_made_in_python_is_looked_at() -> None:
+    config = Config({}, matrix=MatrixConfig(sets={"s": "a &"}))
+    with pytest.raises(ConfigError) as caught:
+        refuse_unusable(config)
+
+    assert [fault.path for fault in caught.value.faults] == ["matrix.sets.s"]
+
+
+def test_the_scheduler_is_told_who_goes_first_and_how_long_one_waits() -> None:
+    text = """\
+routing:
+  scheduler:
+    settings:
+      fifo: {priority: {a: 2}, maxWait: 5, linger: 1s, minResidency: 3, queueTimeout: 1m}
+models: {a: {cmd: "x ${PORT}"}, b: {cmd: x, proxy: "http://192.0.2.1:80"}}
+"""
+    fleet = fleet_of(load_config(text))
+
+    assert fleet.fairness == Fairness(5.0, 1.0, 3.0, 60.0)
+    assert {model: (rule.priority, rule.port) for model, rule in fleet.models.items()} == {
+        A: (2, 5800),
+        B: (0, None),
+    }

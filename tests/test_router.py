@@ -19,16 +19,12 @@ from llamaswap.errors import (
     UnknownModelError,
 )
 from llamaswap.inbox import RouterClient
-from llamaswap.policy.messages import ModelState, ModelView
+from llamaswap.policy.messages import ModelState, ModelView, Outcome
 from llamaswap.policy.rules import Fleet, ModelId
 from llamaswap.relay.client import Pool
 from llamaswap.router import Listeners, run_router
 from llamaswap.service import open_layer
 from tests.fakes import A, B, C, FakeUpstreams, fleet, spec_of
-
-
-def drop_output(_model: ModelId, _data: bytes) -> None:
-    """Nobody reads what models print here."""
 
 
 @asynccontextmanager
@@ -349,3 +345,43 @@ async def test_who_waits_when_the_router_breaks_hears_so(autojump_clock: MockClo
 @pytest.fixture(autouse=True)
 def _hear_info(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "llamaswap")
+
+
+async def test_an_unload_and_a_crash_at_one_moment_hurt_nobody(autojump_clock: MockClock) -> None:
+    # Which of the two is told first is a matter of chance.
+    for _ in range(20):
+        fake = FakeUpstreams(load=1.0, lifetime=10.0)
+        async with opened(fleet(A, B), fake) as router:
+            began = trio.current_time()
+            await use(router, A)
+            await trio.sleep_until(began + 11.0)
+            await router.unload()
+
+            await use(router, B)
+        assert fake.alive == set()
+
+
+async def test_the_queue_and_what_a_request_would_do_are_told(autojump_clock: MockClock) -> None:
+    async with (
+        opened(fleet(A, B), FakeUpstreams()) as router,
+        trio.open_nursery() as nursery,
+        router.lease(A),
+    ):
+        nursery.start_soon(use, router, B)
+        await trio.sleep(2)
+
+        (waiting,) = await router.queue()
+        assert (waiting.model, waiting.waited) == (B, 2)
+        explanation = await router.explain(B)
+        assert (explanation.model, explanation.outcome) == (B, Outcome.WAIT)
+
+
+async def test_usual_times_are_told_when_they_have_changed(autojump_clock: MockClock) -> None:
+    told: list[tuple[ModelId, float | None, float | None]] = []
+    listeners = Listeners(learned=lambda *times: told.append(times))
+    fake = FakeUpstreams(load=1.0, stop=0.5)
+    async with open_layer(run_router, fleet(A), Pool(), listeners, fake.run, grace=60) as router:
+        await use(router, A)
+        await router.unload()
+
+    assert told == [(A, 1.0, None), (A, 1.0, 0.5)]
