@@ -32,7 +32,6 @@ from llamaswap.config.names import local_names, misnamed
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
 from llamaswap.fleet import fleet_of
-from llamaswap.policy.books import known_paces
 from llamaswap.policy.simulation import Times
 from llamaswap.policy.simulation import simulate as play
 from llamaswap.policy.simulation_report import Report
@@ -172,7 +171,7 @@ def _play(file: str, config: Config, entries: Sequence[Entry], wishes: Wishes) -
     if meant.is_empty:
         raise TraceError(f"nothing to play: no request is for a model of {file}")
     times = wishes.times(names, meant.services)
-    known = known_paces(wishes.learned.paces())
+    known = wishes.learned.paces()
     return _Played(file, times, play(fleet_of(config), meant.requests(), times, known))
 
 

@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 
 from llamaswap.config.names import misnamed
 from llamaswap.errors import SwapError
+from llamaswap.policy.pace import Pace
 from llamaswap.policy.rules import ModelId
 from llamaswap.policy.simulation import Times
 
@@ -65,10 +66,10 @@ class Learned:
     loads: Mapping[ModelId, float] = field(factory=dict[ModelId, float])
     stops: Mapping[ModelId, float] = field(factory=dict[ModelId, float])
 
-    def paces(self) -> dict[ModelId, tuple[float | None, float | None]]:
-        """Return load and stop of each model."""
+    def paces(self) -> dict[ModelId, Pace]:
+        """Return what the scheduler is told of them."""
         models = self.loads.keys() | self.stops.keys()
-        return {model: (self.loads.get(model), self.stops.get(model)) for model in models}
+        return {model: Pace(self.loads.get(model), self.stops.get(model)) for model in models}
 
 
 def read_times(path: Path) -> Learned:

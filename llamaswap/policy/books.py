@@ -7,7 +7,7 @@ model that runs or has been promised a place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import count
 
 from attrs import define, field, frozen
@@ -370,8 +370,3 @@ class Books:
         for errand in [errand for errand in self._errands if not errand.models]:
             self._errands.remove(errand)
             yield Settled(errand.ticket, errand.problem)
-
-
-def known_paces(loads: Mapping[ModelId, tuple[float | None, float | None]]) -> dict[ModelId, Pace]:
-    """Return what was kept of an earlier run: for each model its usual load and stop."""
-    return {model: Pace(load, stop) for model, (load, stop) in loads.items()}

@@ -223,8 +223,7 @@ class _Machine:
             case LeaseReturned(lease):
                 self._last = self._now
                 self._granted.pop(lease).leave(self._now)
-                if not self._granted:
-                    self._busy += self._now - self._busy_since
+                self._busy += 0.0 if self._granted else self._now - self._busy_since
             case Ready(model):
                 del self._loading[model]
                 self._running[model].ready = self._now
@@ -248,9 +247,8 @@ class _Machine:
                 self._tally(model).loads += 1
                 seconds = self._times.loads.get(model, self._times.load)
                 self._loading[model] = self._note(seconds, Ready(model))
-                if model in self._makes_room:
-                    self._makes_room.discard(model)
-                    self._swaps += 1
+                self._swaps += model in self._makes_room
+                self._makes_room.discard(model)
             case Stop():
                 self._stop(command)
             case _:

@@ -30,8 +30,8 @@ from llamaswap.policy.reasons import ENDING, LOADING, Reason, Why
 from llamaswap.policy.rules import ModelId
 
 LOADS_PER_WAIT = 3.0
-"""With ``maxWait: auto``, the usual load times that a request waits. In a simulation
-less made the machine swap all the time under load, more made single rivals wait."""
+"""With ``maxWait: auto``, the usual load times that a request waits; the tables of
+``tests/bench/scheduling.py`` show what other waits would do."""
 
 SHORTEST_WAIT, LONGEST_WAIT = 3.0, 120.0
 """Seconds; the bounds of ``maxWait: auto``."""
