@@ -156,11 +156,15 @@ class Look:
         told: set[frozenset[ModelId]] = set()
         limit = self._books.fleet.fairness.max_wait
         shortest = (limit or inf) if limit is not None else SHORTEST_WAIT
+        stuck = self._books.stuck.keys()
         for turn, place in enumerate(self.order):
             came, _ = place.head
             if self._now < came + shortest or place.model in self._books.swaps:
                 continue
             evict = self._books.evictions(place.model)
+            if not stuck.isdisjoint({place.model, *evict}):
+                # It is refused in this look, and nobody need wait for it.
+                continue
             patience = self.patience(place, evict)
             if evict and evict not in told and self._now >= came + patience:
                 told.add(evict)

@@ -18,6 +18,7 @@ from tests.policy.words import (
     A,
     B,
     C,
+    D,
     acts,
     ask,
     asks,
@@ -25,8 +26,10 @@ from tests.policy.words import (
     evict,
     fleet,
     grant,
+    hangs,
     refuse,
     start,
+    stuck,
 )
 
 Step = tuple[float, Sequence[Event], Sequence[Command]]
@@ -121,6 +124,16 @@ GATES: dict[str, Story] = {
             priorities={C: 1},
         ),
         [*A_SERVES, (2, [ask(2, B)], []), (6, [ask(3, C)], [start(C)])],
+    ),
+    "who has waited too long for what cannot be ended is refused and holds up nobody": (
+        # D may run beside A; B and C must have A's place.
+        fleet([A, B, C, D], GroupRule("ad", (A, D), swap=False), fairness=AT_ONCE),
+        [
+            *A_SERVES,
+            (2, [ask(2, B), ask(3, C)], []),
+            (7, [done(1), ask(4, D)], [evict(A, B)]),
+            (8, [hangs(A)], [stuck(2, B), stuck(3, C), start(D)]),
+        ],
     ),
     "what is learned of loads says how long one waits": (
         # Three times the mean of 4 s and an unknown time that does not count.
