@@ -23,7 +23,7 @@ from llamaswap.policy.messages import (
 )
 from llamaswap.policy.reasons import READY, Reason, Why
 from llamaswap.policy.rules import Choice, ModelId, Selection
-from llamaswap.policy.selection import choose
+from llamaswap.policy.selection import model_meant
 from llamaswap.policy.turns import Begin, Deny, Look, Serve, Verdict, Wait
 
 
@@ -41,7 +41,7 @@ def queue_view(books: Books, ticket: Ticket, now: float) -> Queue:
 
 def explain(books: Books, ticket: Ticket, wanted: ModelId | Selection, now: float) -> Explanation:
     """Say what a request for ``wanted`` would do if it came now."""
-    model = choose(wanted, books.places) if isinstance(wanted, Selection) else wanted
+    model = model_meant(wanted, books)
     place = books.places.get(model)
     if place is None or model not in books.fleet.models:
         sentence = "nobody here serves this model"

@@ -55,8 +55,8 @@ from llamaswap.policy.reasons import (
     Reason,
     Why,
 )
-from llamaswap.policy.rules import Fleet, ModelId, ModelRule, Selection
-from llamaswap.policy.selection import choose
+from llamaswap.policy.rules import Fleet, ModelId, ModelRule
+from llamaswap.policy.selection import model_meant
 from llamaswap.policy.turns import Begin, Deny, Look, Serve, Wait
 
 
@@ -143,12 +143,11 @@ class Scheduler:
                 assert_never(event)
 
     def _note_ask(self, ask: LeaseAsked, now: float) -> Iterator[Command]:
-        wanted, places = ask.model, self._books.places
-        model = choose(wanted, places) if isinstance(wanted, Selection) else wanted
+        model = model_meant(ask.model, self._books)
         if model not in self.fleet.models:
             yield Refuse(ask.lease, model, Cause.UNKNOWN, "nobody here serves this model")
             return
-        place = places[model]
+        place = self._books.places[model]
         if self._leaving:
             yield Refuse(ask.lease, model, Cause.LEAVING, str(LEAVING))
         elif place.is_full:

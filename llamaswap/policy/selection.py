@@ -9,9 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from llamaswap.policy.books import Place
+from llamaswap.policy.books import Books, Place
 from llamaswap.policy.messages import ModelState
 from llamaswap.policy.rules import ModelId, Selection, Strategy
+
+
+def model_meant(wanted: ModelId | Selection, books: Books) -> ModelId:
+    """Return the model that one more request for ``wanted`` is for.
+
+    A removed model takes nothing new, though its process may still serve.
+    """
+    if not isinstance(wanted, Selection):
+        return wanted
+    there = [model for model in wanted.targets if model in books.fleet.models]
+    return choose(wanted, {model: books.places[model] for model in there})
 
 
 def choose(selection: Selection, places: Mapping[ModelId, Place]) -> ModelId:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from llamaswap.policy.books import Place
+from llamaswap.policy.books import Books, Place
 from llamaswap.policy.messages import LeaseId, ModelState
 from llamaswap.policy.pace import Pace
 from llamaswap.policy.rules import ModelId, ModelRule, Selection, Strategy
-from llamaswap.policy.selection import choose
+from llamaswap.policy.selection import choose, model_meant
+from tests.policy.words import fleet
 
 A, B, C = (ModelId(name) for name in "abc")
 STOPPED, STARTING = ModelState.STOPPED, ModelState.STARTING
@@ -83,3 +84,12 @@ def test_a_stopped_target_that_is_waited_for_is_active() -> None:
 def test_targets_that_are_not_there_are_passed_over() -> None:
     assert choose(Selection("s", Strategy.PIN, (A, B)), {B: place(B, STOPPED)}) == B
     assert choose(Selection("s", Strategy.WARM, (A, B)), {}) == A
+
+
+def test_a_removed_model_that_still_serves_is_passed_over() -> None:
+    books = Books(fleet([A, B]))
+    books.places[A].state = READY
+    books.adopt(fleet([B]))
+
+    assert model_meant(Selection("s", Strategy.WARM, (A, B)), books) == B
+    assert model_meant(A, books) == A
