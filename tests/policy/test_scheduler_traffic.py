@@ -36,7 +36,7 @@ from llamaswap.policy.messages import (
     ViewAsked,
 )
 from llamaswap.policy.reasons import Why
-from llamaswap.policy.rules import Fairness, Fleet, ModelId, ModelRule, Selection
+from llamaswap.policy.rules import Fairness, Fleet, ModelId, ModelRule, Selection, Strategy
 from llamaswap.policy.scheduler import Scheduler
 from tests.policy.words import (
     NOBODY,
@@ -47,11 +47,21 @@ from tests.policy.words import (
     D,
     fleet,
     hangs,
+    matrix,
 )
 
 E = ModelId("e")
 ALL = (A, B, C, D, E)
+# In the first any two of a, b and c may run together, and not all three.
+MATRIX = matrix(ALL, {"s": "a & (b | c)", "t": "b & c & d"}, {"b": 3})
+OTHER_MATRIX = matrix(ALL, {"s": "b | +t", "t": "a & d & e"}, limit=2, ports={A: 1, B: 2})
+WRITTEN_OUT = (
+    (MATRIX.evictions, ({A, B}, {A, C}, {B, C, D})),
+    (OTHER_MATRIX.evictions, ({B}, {A, D, E})),
+)
 FLEETS = (
+    MATRIX,
+    OTHER_MATRIX,
     fleet(ALL, idle_after=5.0, ports={A: 1, B: 2}),
     fleet(ALL, limit=2, version=" v2", ports={B: 1, C: 2}, priorities={A: 1, D: -1}),
     fleet(ALL, GroupRule("free", ALL, swap=False), limit=1, ports={A: 1, B: 2}),
@@ -66,6 +76,13 @@ LONGEST_KEEP = 120.0
 """Seconds that an idle model may keep its place at most: the longest ``max_wait`` there is."""
 
 A_MODEL = st.sampled_from([*ALL, NOBODY])
+A_SELECTION = st.builds(
+    Selection,
+    st.just("s"),
+    st.sampled_from(Strategy),
+    st.lists(A_MODEL, min_size=1, max_size=3, unique=True).map(tuple),
+    st.integers(1, 2),
+)
 SELDOM = st.sampled_from([False] * 3 + [True])
 """What throws everything over happens seldom, so that something can build up."""
 
@@ -82,7 +99,7 @@ class AnyTraffic(RuleBasedStateMachine):
         self.batch: list[Event] = []
         self.now = 0.0
         self.numbers = 0
-        self.waiting: dict[LeaseId, ModelId] = {}
+        self.waiting: dict[LeaseId, ModelId | Selection] = {}
         self.serving: dict[LeaseId, ModelId] = {}
         self.over: set[LeaseId] = set()
         self.tickets: set[Ticket] = set()
@@ -113,6 +130,15 @@ class AnyTraffic(RuleBasedStateMachine):
     @rule(models=st.lists(A_MODEL, min_size=1, max_size=3))
     def some_ask(self, models: list[ModelId]) -> None:
         self.batch.extend(LeaseAsked(LeaseId(self.number()), model) for model in models)
+
+    @rule(selection=A_SELECTION)
+    def somebody_asks_for_one_of_several(self, selection: Selection) -> None:
+        self.batch.append(LeaseAsked(LeaseId(self.number()), selection))
+
+    @rule(wanted=st.one_of(A_MODEL, A_SELECTION))
+    def somebody_looks(self, wanted: ModelId | Selection) -> None:
+        self.batch.append(QueueAsked(Ticket(self.number())))
+        self.batch.append(ExplainAsked(Ticket(self.number()), wanted))
 
     @precondition(lambda self: self.waiting or self.serving)
     @rule(data=st.data())
@@ -196,22 +222,39 @@ class AnyTraffic(RuleBasedStateMachine):
         for event in events:
             self.take_note(event)
         commands = self.scheduler.handle(events, self.now)
+        unseen = [event for event in events if not isinstance(event, QueueAsked | ExplainAsked)]
         mirrored = [
             Reconfigure(event.ticket, self.mirrored(event.fleet))
             if isinstance(event, Reconfigure)
             else event
-            for event in events
+            for event in unseen
         ]
-        assert self.twin.handle(mirrored, self.now) == commands, "same input, same output"
+        deeds = [one for one in commands if not isinstance(one, Queue | Explanation)]
+        assert self.twin.handle(mirrored, self.now) == deeds, "same input, same output"
         for command in commands:
             if isinstance(command, Stop):
                 assert command.model in were_live
             self.carry_out(command)
+        self.the_queue_is_looked_at()
 
-    def take_note(self, event: Event) -> None:  # noqa: C901 - one branch per word
+    def the_queue_is_looked_at(self) -> None:
+        """See that it holds all who wait, and find out whom a selection has chosen."""
+        (queue,) = self.scheduler.handle([QueueAsked(Ticket(0))], self.now)
+        assert self.twin.handle([], self.now) == []
+        assert self.scheduler.next_wakeup == self.twin.next_wakeup
+        assert isinstance(queue, Queue)
+        assert sorted(seen.lease for seen in queue.waiting) == sorted(self.waiting)
+        for seen in queue.waiting:
+            assert self.is_meant(self.waiting[seen.lease], seen.model)
+            self.waiting[seen.lease] = seen.model
+
+    def is_meant(self, wanted: ModelId | Selection, model: ModelId) -> bool:
+        return model in wanted.targets if isinstance(wanted, Selection) else model == wanted
+
+    # One branch per word.
+    def take_note(self, event: Event) -> None:  # noqa: C901
         match event:
             case LeaseAsked(lease, wanted):
-                assert not isinstance(wanted, Selection)
                 self.waiting[lease] = wanted
             case LeaseReturned(lease):
                 self.waiting.pop(lease, None)
@@ -227,12 +270,12 @@ class AnyTraffic(RuleBasedStateMachine):
             case Reconfigure(ticket, fleet):
                 self.fleet = fleet
                 self.tickets.add(ticket)
-            case UnloadAsked(ticket) | ViewAsked(ticket) | DrainEnded(ticket, _):
+            case UnloadAsked(ticket) | DrainEnded(ticket, _):
+                self.tickets.add(ticket)
+            case ViewAsked(ticket) | QueueAsked(ticket) | ExplainAsked(ticket, _):
                 self.tickets.add(ticket)
             case Shutdown():
                 self.leaving = True
-            case QueueAsked() | ExplainAsked():
-                pass
 
     def forget(self, model: ModelId) -> None:
         self.live.pop(model, None)
@@ -252,12 +295,12 @@ class AnyTraffic(RuleBasedStateMachine):
     def carry_out(self, command: Command) -> None:
         match command:
             case Grant(lease, model):
-                assert self.waiting.pop(lease) == model
+                assert self.is_meant(self.waiting.pop(lease), model)
                 assert model in self.ready
                 self.serving[lease] = model
             case Refuse(lease, model):
                 # It may have been returned later in the same batch.
-                assert self.waiting.pop(lease, model) == model
+                assert self.is_meant(self.waiting.pop(lease, model), model)
                 assert lease not in self.serving
             case Start():
                 self.check_start(command)
@@ -268,11 +311,11 @@ class AnyTraffic(RuleBasedStateMachine):
                     assert model not in self.serving.values()
                 self.stopping.add(model)
                 self.ready.discard(model)
-            case Settled(ticket):
+            case Settled(ticket) | Queue(ticket) | Explanation(ticket):
                 self.tickets.remove(ticket)
             case Learned():
                 pass
-            case View() | Queue() | Explanation():
+            case View():
                 raise AssertionError("nobody has asked")
 
     def check_start(self, command: Start) -> None:
@@ -287,8 +330,15 @@ class AnyTraffic(RuleBasedStateMachine):
             there = models.get(other)
             if other not in self.stuck and (there is None or there.specification != specification):
                 assert self.ports[other] != wanted, "the port of a process that ends is taken"
-            stops_other = other in self.fleet.evictions(command.model, frozenset({other}))
-            assert not stops_other or self.spares(other, command.model), "may not coexist"
+        assert self.may_join(command.model), "may not coexist"
+
+    def may_join(self, model: ModelId) -> bool:
+        """Say whether ``model`` may run beside all that are live, whatever became of them."""
+        for policy, sets in WRITTEN_OUT:
+            if policy is self.fleet.evictions:
+                together = {model, *self.live}
+                return len(together) == 1 or any(together <= one for one in sets)
+        return all(self.spares(model, one) or self.spares(one, model) for one in self.live)
 
     def spares(self, model: ModelId, other: ModelId) -> bool:
         return model in self.fleet.models and other not in self.fleet.evictions(

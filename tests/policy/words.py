@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from llamaswap.policy.eviction import GroupRule, Groups
+from llamaswap.policy.matrix import compile_matrix
 from llamaswap.policy.messages import (
     Cause,
     Command,
@@ -49,6 +50,20 @@ def fleet(
         for model in models
     }
     return Fleet(rules, Groups.of(groups, rules), fairness or Fairness())
+
+
+def matrix(
+    models: Iterable[ModelId],
+    sets: Mapping[str, str],
+    costs: Mapping[str, int] | None = None,
+    limit: int = 10,
+    ports: Mapping[ModelId, int] | None = None,
+    fairness: Fairness | None = None,
+) -> Fleet:
+    """Make a fleet whose models run together as ``sets`` say."""
+    rules = fleet(models, limit=limit, ports=ports, fairness=fairness)
+    policy = compile_matrix({}, costs or {}, sets, rules.models.keys())
+    return Fleet(rules.models, policy, rules.fairness)
 
 
 ONE_AT_A_TIME = fleet([A, B, C])
