@@ -167,6 +167,62 @@ async def test_an_idle_model_is_stopped_and_started_again_when_asked(
     ]
 
 
+async def test_who_asks_while_an_idle_model_stops_is_served_by_a_new_process(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams()
+    async with opened(fleet(A, idle_after=10), fake) as router:
+        await use(router, A)
+        await trio.sleep(10.2)
+        (view,) = await router.view()
+        assert view.state is ModelState.STOPPING
+        async with router.lease(A) as lease, trio.open_nursery() as nursery:
+            assert (round(lease.queued, 3), lease.loading) == (0.3, 1)
+            for _ in range(5):
+                nursery.start_soon(use, router, A)
+
+    assert fake.told() == ["start a", "ready a", "gone a"] * 2
+
+
+async def test_a_model_in_use_stays_and_rivals_are_never_both_alive(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams(load=0.1, stop=0.05)
+    served: list[ModelId] = []
+
+    async def hammer(model: ModelId, times: int, pause: float) -> None:
+        for _ in range(times):
+            async with router.lease(model):
+                assert fake.alive == {model}
+                await trio.sleep(0.3)
+                assert fake.alive == {model}
+            served.append(model)
+            await trio.sleep(pause)
+
+    async with opened(fleet(A, B), fake) as router, trio.open_nursery() as nursery:
+        for pause in (0, 0.07, 0.11, 0.13):
+            nursery.start_soon(hammer, A, 40, pause)
+        nursery.start_soon(hammer, B, 10, 0.4)
+
+    assert (served.count(A), served.count(B)) == (160, 10)
+
+
+async def test_clients_that_vanish_at_the_moment_of_readiness_pin_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams()
+    async with opened(fleet(A, B), fake) as router:
+        with trio.move_on_after(1):
+            await use(router, A, seconds=60)
+        for model in (B, A) * 50:
+            # The other one ends within half a second, and a load takes one.
+            with trio.move_on_after(1.5):
+                await use(router, model, seconds=60)
+            assert fake.alive == {model}
+
+        assert all(view.serving == view.waiting == 0 for view in await router.view())
+
+
 async def test_a_crash_is_seen_and_the_next_request_starts_the_model_afresh(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

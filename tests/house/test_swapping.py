@@ -10,6 +10,7 @@ import trio
 from attrs import evolve
 
 from llamaswap.config.schema import ModelConfig
+from llamaswap.config.sections import MatrixConfig
 from llamaswap.relay.client import CutError
 from tests.house.clients import JSON, Reply, chat_body
 from tests.house.houses import House, config_of, group, model, opened, until_left_alone
@@ -223,6 +224,27 @@ async def test_a_persistent_group_stays_beside_an_exclusive_one() -> None:
         assert await house.views() == {"a": READY, "p": READY}
 
 
+async def test_a_matrix_says_who_runs_together() -> None:
+    seen: list[set[str]] = []
+    sets = {"s": "a & b", "t": "b & c"}
+    config = config_of(**{name: model("--load", "0.2") for name in ("a", "b", "c", "lonely")})
+
+    async def ask(name: str) -> None:
+        assert (await house.client.chat(name)).status == 200
+        views = await house.views()
+        seen.append({one for one, (state, _, _) in views.items() if state != "stopped"})
+        assert len(marked()) <= 2
+
+    async with opened(evolve(config, matrix=MatrixConfig(sets=sets))) as house:
+        async with trio.open_nursery() as nursery:
+            for name in ("a", "c", "b"):
+                nursery.start_soon(ask, name)
+        await ask("lonely")
+
+    assert all(alive <= {"a", "b"} or alive <= {"b", "c"} for alive in seen[:-1])
+    assert seen[-1] == {"lonely"}
+
+
 async def test_an_idle_model_is_unloaded_and_comes_back_when_it_is_asked() -> None:
     async with opened(config_of(a=evolve(model(), ttl=1))) as house:
         first = await house.client.chat("a")
@@ -231,6 +253,24 @@ async def test_an_idle_model_is_unloaded_and_comes_back_when_it_is_asked() -> No
 
         assert second.status == 200
         assert second.pid != first.pid
+
+
+async def test_who_asks_while_an_idle_model_stops_is_served_by_a_new_process() -> None:
+    replies: list[Reply] = []
+
+    async def ask() -> None:
+        replies.append(await house.client.chat("a"))
+
+    async with opened(config_of(a=evolve(model("--slow-sigterm", "0.5"), ttl=1))) as house:
+        first = await house.client.chat("a")
+        await house.until("a", "stopping")
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(ask)
+
+        assert [reply.status for reply in replies] == [200] * 3
+        assert len({first.pid, *(reply.pid for reply in replies)}) == 2
+        assert house.logged("a: starting (") == 2
 
 
 async def test_unloading_during_a_load_tells_who_waits_and_ends_the_process() -> None:
