@@ -155,6 +155,13 @@ class AnyTraffic(RuleBasedStateMachine):
     def everybody_is_done(self) -> None:
         self.batch.extend(LeaseReturned(lease) for lease in sorted(self.serving))
 
+    @rule()
+    def all_goes_well(self) -> None:
+        for model in sorted(self.live.keys() - self.ready):
+            self.batch.append(Gone(model) if model in self.stopping else Ready(model))
+        self.batch.extend(LeaseReturned(lease) for lease in sorted(self.serving))
+        self.the_batch_is_handed_over()
+
     @precondition(lambda self: self.live)
     @rule(data=st.data())
     def a_process_is_ready(self, data: st.DataObject) -> None:
@@ -382,9 +389,7 @@ class AnyTraffic(RuleBasedStateMachine):
         self.batch.extend(LeaseReturned(lease) for lease in sorted(self.waiting | self.serving))
         self.the_batch_is_handed_over()
         while self.live.keys() - self.ready:
-            for model in sorted(self.live.keys() - self.ready):
-                self.batch.append(Gone(model) if model in self.stopping else Ready(model))
-            self.the_batch_is_handed_over()
+            self.all_goes_well()
         self.nobody_is_forgotten()
         self.the_books_agree()
         if self.leaving:
