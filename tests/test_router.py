@@ -434,7 +434,11 @@ async def test_the_queue_and_what_a_request_would_do_are_told(autojump_clock: Mo
 
 async def test_usual_times_are_told_when_they_have_changed(autojump_clock: MockClock) -> None:
     told: list[tuple[ModelId, float | None, float | None]] = []
-    listeners = Listeners(learned=lambda *times: told.append(times))
+
+    def note(model: ModelId, load: float | None, stop: float | None) -> None:
+        told.append((model, load, stop))
+
+    listeners = Listeners(learned=note)
     fake = FakeUpstreams(load=1.0, stop=0.5)
     async with open_layer(run_router, fleet(A), Pool(), listeners, fake.run, grace=60) as router:
         await use(router, A)
