@@ -5,6 +5,7 @@ Nothing heavy is imported before it is known that it is needed.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -24,6 +25,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 """Where the function of each command is: it takes the words behind the command's
 name and returns the exit status."""
 
+UNREAD = 141
+"""The exit status where nobody reads on: that of a program which SIGPIPE has ended."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
@@ -31,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words and words[0] in COMMANDS:
         module, function = COMMANDS[words[0]]
         command: Callable[[Sequence[str]], int] = getattr(import_module(module), function)
-        return command(words[1:])
+        return _run(command, words[1:])
     try:
         flags = parse_flags(words)
     except UsageError as exc:
@@ -49,6 +53,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from llamaswap.cli.serve import serve  # noqa: PLC0415 - only when asked for
 
     return serve(flags)
+
+
+def _run(command: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
+    """Run a command; a reader of its output who has seen enough is no fault."""
+    try:
+        try:
+            return command(words)
+        finally:
+            # What is still buffered, the help too, would be told when nobody can catch it.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more when it ends; that must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
 
 
 def _ignore_hangup() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llamaswap.__main__ import COMMANDS, main
+from llamaswap.__main__ import COMMANDS, UNREAD, main
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
 from llamaswap.cli.flags import USAGE
 
@@ -29,7 +30,7 @@ def test_the_version_is_told_in_the_words_of_the_reference(
 HEAVY = """
 import sys
 sys.argv[1:] = ["--version"]
-from llamaswap.__main__ import COMMANDS, main
+from llamaswap.__main__ import COMMANDS, UNREAD, main
 assert main() == 0
 print(*sorted({"trio", "yaml", "attrs", "h11", "hypercorn", "cattrs", "psutil"} & set(sys.modules)))
 """
@@ -62,6 +63,22 @@ def test_each_command_has_its_own_help_and_stands_in_the_usage(
     assert left.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: llama-swap {command} ")
     assert f" llama-swap {command} " in USAGE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, a pipe breaks with another error")
+@pytest.mark.parametrize("words", [("schema",), ("simulate", "-h")])
+def test_a_reader_who_has_left_is_no_fault(words: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    argv = [sys.executable, "-m", "llamaswap", *words]
+    # Unbuffered, argparse notices first and says nothing.
+    env = os.environ | {"PYTHONUNBUFFERED": ""}
+    run = subprocess.run(
+        argv, check=False, cwd=ROOT, env=env, stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+
+    assert (run.returncode, run.stderr) == (UNREAD, "")
 
 
 def test_an_unknown_flag_is_told_with_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
