@@ -13,7 +13,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from math import isfinite
 from pathlib import Path
 from sys import intern
 from typing import NamedTuple, cast
@@ -29,6 +28,10 @@ COLUMNS = ("time", "model", "duration")
 
 MOST_FAULTS = 10
 """Bad lines that are told one by one: with more the file is something else."""
+
+
+LATEST = 1e12
+"""Seconds before and after 1970; far beyond, a sum of times is infinite or stands still."""
 
 
 class TraceError(SwapError):
@@ -112,20 +115,32 @@ def _rows(lines: Sequence[str]) -> Iterator[tuple[int, _Row]]:
             yield number, _json_row(line)
         return
     first, header = filled[0]
-    names = [name.strip() for name in next(csv.reader([header]))]
+    titles = _cells(header)
+    names = [] if isinstance(titles, ValueError) else [title.strip() for title in titles]
     missing = [name for name in COLUMNS[:2] if name not in names]
     if missing:
         expected = f"expected JSON objects, or a first line like {','.join(COLUMNS)}"
         yield first, ValueError(f"no column {missing[0]!r}: {expected}")
         return
     for number, line in filled[1:]:
-        yield number, dict(zip(names, next(csv.reader([line])), strict=False))
+        cells = _cells(line)
+        if isinstance(cells, ValueError):
+            yield number, cells
+        else:
+            yield number, dict(zip(names, cells, strict=False))
+
+
+def _cells(line: str) -> list[str] | ValueError:
+    try:
+        return next(csv.reader([line]))
+    except csv.Error as exc:
+        return ValueError(f"expected a line of a CSV: {exc}")
 
 
 def _json_row(line: str) -> _Row:
     try:
         value: object = json.loads(line)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         return ValueError(f"expected a JSON object: {exc}")
     if not isinstance(value, dict):
         return ValueError(f"expected a JSON object, found {line.strip()[:40]}")
@@ -158,7 +173,7 @@ def _moment(value: object) -> float:
         raise
 
 
-def _seconds(value: object, what: str, least: float = float("-inf")) -> float:
+def _seconds(value: object, what: str, least: float = -LATEST) -> float:
     expected = "seconds" if what == "duration" else "seconds or an ISO 8601 time"
     if value is None or isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError(f"invalid {what} {value!r}: expected {expected}")
@@ -166,7 +181,7 @@ def _seconds(value: object, what: str, least: float = float("-inf")) -> float:
         seconds = float(value)
     except (ValueError, OverflowError):
         seconds = float("nan")
-    if not isfinite(seconds) or seconds < least:
+    if not least <= seconds <= LATEST:
         raise ValueError(f"invalid {what} {value!r}: expected {expected}")
     return seconds
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from math import isfinite
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +20,9 @@ from llamaswap.policy.rules import ModelId
 from llamaswap.policy.simulation import Times
 
 VERSION = 1
+
+LONGEST = 1e12
+"""Seconds; far beyond, a sum of times is infinite."""
 
 
 class TimesError(SwapError):
@@ -80,7 +82,7 @@ def read_times(path: Path) -> Learned:
     """
     try:
         document: Any = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise TimesError(f"cannot read the times {path}: {exc}") from exc
     expected = f'expected {{"version": {VERSION}, "models": {{…}}}}'
     if not isinstance(document, dict) or cast("Any", document).get("version") != VERSION:
@@ -113,7 +115,7 @@ def _seconds(value: object) -> float | None:
         seconds = float(value)
     except (ValueError, OverflowError):
         return None
-    return seconds if isfinite(seconds) and seconds >= 0 else None
+    return seconds if 0 <= seconds <= LONGEST else None
 
 
 @frozen

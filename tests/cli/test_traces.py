@@ -63,6 +63,9 @@ def test_a_trace_is_read_and_put_in_order(tmp_path: Path, text: str, expected: l
         ('{"time": [1], "model": "a"}', "invalid time [1]: expected seconds or an ISO"),
         ('{"time": "noon", "model": "a"}', "invalid time 'noon': expected seconds or an ISO"),
         ('{"time": "nan", "model": "a"}', "invalid time 'nan': expected seconds or an ISO"),
+        ('{"time": 1e308, "model": "a"}', "invalid time 1e+308: expected seconds or an ISO"),
+        ('{"time": -1e13, "model": "a"}', "invalid time -10000000000000.0: expected seconds"),
+        ('{"a":' * 100_000, "expected a JSON object: maximum recursion depth"),
         ('{"time": 1, "model": "a", "duration": -1}', "invalid duration -1: expected seconds"),
         ('{"time": 1, "model": "a", "duration": [1]}', "invalid duration [1]: expected seconds"),
         ('{"time": 1, "model": "a", "duration": "1s"}', "invalid duration '1s': expected seconds"),
@@ -78,6 +81,8 @@ def test_a_bad_line_is_told_with_its_number(tmp_path: Path, line: str, problem: 
 def test_a_bad_line_of_a_table_is_told_with_its_number(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match=r"trace:3: no model: expected"):
         entries(tmp_path, "time,model\n1,a\n2\n")
+    with pytest.raises(TraceError, match=r"trace:2: expected a line of a CSV: field larger"):
+        entries(tmp_path, f"time,model\n1,{'a' * 200_000}\n")
 
 
 def test_all_bad_lines_are_told_but_not_thousands(tmp_path: Path) -> None:
@@ -91,6 +96,8 @@ def test_all_bad_lines_are_told_but_not_thousands(tmp_path: Path) -> None:
 def test_another_file_is_no_trace(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match=r"trace:1: no column 'time': expected JSON objects, or"):
         entries(tmp_path, "models:\n  a:\n")
+    with pytest.raises(TraceError, match=r"trace:1: no column 'time'"):
+        entries(tmp_path, "a" * 200_000)
     with pytest.raises(TraceError, match="cannot read the trace"):
         entries_of_file(tmp_path / "missing")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\xff")

@@ -22,7 +22,7 @@ def test_a_flag_speaks_of_all_or_of_one() -> None:
     assert given.by_model(NAMES) == {A: 3.0}
 
 
-@pytest.mark.parametrize("value", ["", "x", "a=", "=1", "a=b", "-1", "a=-1", "nan", "inf"])
+@pytest.mark.parametrize("value", ["", "x", "a=", "=1", "a=b", "-1", "a=-1", "nan", "inf", "1e308"])
 def test_what_is_no_time_is_told(value: str) -> None:
     with pytest.raises(TimesError) as told:
         Given.of("--load", [value])
@@ -92,7 +92,8 @@ def test_another_document_is_told(tmp_path: Path, document: object, problem: str
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("{")
+    (tmp_path / "deep").write_text("[" * 100_000)
 
-    for name in ("missing", "text"):
+    for name in ("missing", "text", "deep"):
         with pytest.raises(TimesError, match=f"cannot read the times .*{name}: "):
             read_times(tmp_path / name)
