@@ -164,7 +164,7 @@ def _play(file: str, config: Config, entries: Sequence[Entry], wishes: Wishes) -
     meant = understand(entries, names)
     for name, count in sorted(meant.skipped.items())[:MOST_NAMES]:
         unknown = misnamed("no model is called {found}", name, names)
-        print(f"warning: {file}: {unknown}; {count} requests skipped", file=sys.stderr)
+        print(f"warning: {file}: {unknown}; requests skipped: {count}", file=sys.stderr)
     if len(meant.skipped) > MOST_NAMES:
         more = len(meant.skipped) - MOST_NAMES
         print(f"warning: {file}: {more} more names mean nobody", file=sys.stderr)

@@ -259,6 +259,11 @@ class Books:
         if self.swaps.pop(place.model, None) is not None:
             self._recount(place)
 
+    def is_loaded_for(self, place: Place) -> bool:
+        """Say whether a swap has reached its end, so that those who wait can be served."""
+        swap = self.swaps.get(place.model)
+        return swap is not None and not swap.leaving and place.state is ModelState.READY
+
     def start(self, place: Place, now: float) -> Iterator[Start]:
         """Run the process; the place has been promised already."""
         place.state = ModelState.STARTING

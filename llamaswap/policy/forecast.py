@@ -28,10 +28,11 @@ from llamaswap.policy.turns import Begin, Deny, Look, Serve, Verdict, Wait
 
 
 def queue_view(books: Books, ticket: Ticket, now: float) -> Queue:
-    """Return all that wait, in the order of turns, each queue from its head."""
+    """Return all that wait when all has been decided, in the order of turns."""
     waiting: list[Waiting] = []
     for place, verdict, estimate in Forecast(books, now).fates:
-        reason = verdict.reason if isinstance(verdict, Wait) else READY
+        assert isinstance(verdict, Wait), "asked when all has been decided"
+        reason = verdict.reason
         for lease, (moment, _) in place.waiting.items():
             position = len(waiting) + 1
             entry = Waiting(lease, place.model, position, now - moment, reason, estimate)
@@ -94,6 +95,8 @@ class Forecast:
             came, _ = place.head
             verdict = self._look.judge(place, came, turn)
             self.fates.append((place, verdict, self._estimate(place, verdict)))
+        # Those whose turn has come are served first, whoever has waited longer by now.
+        self.fates.sort(key=lambda fate: fate[0].model not in self._books.swaps)
 
     def of_another(self, place: Place) -> tuple[Verdict, float | None]:
         """Return what one more request for ``place`` would wait for, and how long."""
@@ -109,7 +112,7 @@ class Forecast:
             case Serve():
                 return 0.0
             case Begin(evict):
-                return self._after(place, evict, self._stopping(evict))
+                return self._after(place, evict, self._stopping(evict), self._load(place))
             case Wait():
                 return self._waiting(place, verdict)
             case Deny():
@@ -120,36 +123,57 @@ class Forecast:
     def _waiting(self, place: Place, wait: Wait) -> float | None:
         places = self._books.places
         why, models = wait.reason.why, frozenset(map(ModelId, wait.reason.models))
-        if why is Why.LOADING:
-            return self._left(place, place.pace.load)
-        if why in {Why.VACATING, Why.ENDING}:
-            return _plus(self._stopping(models or {place.model}), self._load(place))
+        if why in {Why.LOADING, Why.NEXT}:
+            return place.pace.load if why is Why.NEXT else self._left(place, place.pace.load)
+        if why is Why.VACATING:
+            return _plus(self._stopping(models), self._load(place))
+        if why is Why.ENDING:
+            return self._again(place)
         if why in {Why.LINGER, Why.RESIDENCY}:
-            return self._after(
-                place, wait.evict, _plus(wait.reason.seconds, self._stopping(models))
-            )
+            left = wait.reason.seconds + self._stopping(models)
+            return self._after(place, wait.evict, left, self._load(place))
         if why is Why.SERVING:
-            ends = [self._end_of_service(places[model]) for model in models]
-            return self._after(place, wait.evict, max(ends) + self._stopping(models))
-        return self._behind(place, places[min(models)])
+            left = self._drained(models) + self._stopping(models)
+            return self._after(place, wait.evict, left, self._load(place))
+        first = places[min(models)]
+        # A model whose gate is closed is loaded again when its turn comes.
+        load = place.pace.load if why is Why.TURN else self._load(place)
+        return self._after(place, wait.evict or models, self._over(first), load)
 
-    def _behind(self, place: Place, first: Place) -> float | None:
-        """Return when it will serve if it comes after ``first`` has loaded and served."""
-        load = first.pace.load
+    def _again(self, place: Place) -> float | None:
+        """Return when a model that is ending will serve anew: after whom it makes room for."""
+        for swap in self._books.swaps.values():
+            if place.model in swap.evict:
+                key = frozenset({swap.target.model})
+                return self._after(place, key, self._over(swap.target), place.pace.load)
+        return _plus(self._stop_of(place), place.pace.load)
+
+    def _over(self, first: Place) -> float | None:
+        """Return when ``first`` has got its place, loaded, served and left."""
+        swap = self._books.swaps.get(first.model)
+        room, load = 0.0, first.pace.load
+        if swap is not None:
+            room = self._stopping(swap.leaving)
+        elif first.state is ModelState.STOPPED:
+            evict = self._books.evictions(first.model)
+            room = self._drained(evict) + self._stopping(evict)
         if first.state is ModelState.STARTING:
             load = self._left(first, load)
         elif first.state is not ModelState.STOPPED:
             load = 0.0
-        service = (first.pace.service or 0.0) + (first.pace.stop or 0.0)
-        return _plus(_plus(load, service), self._load(place))
+        return _plus(load, room + (first.pace.service or 0.0) + (first.pace.stop or 0.0))
 
     def _after(
-        self, place: Place, evict: frozenset[ModelId] | None, vacated: float | None
+        self,
+        place: Place,
+        evict: frozenset[ModelId] | None,
+        vacated: float | None,
+        load: float | None,
     ) -> float | None:
         """Return when it will serve if ``evict`` are gone in ``vacated`` seconds."""
         evict = evict or frozenset()
         start = vacated if evict not in self._ends else max(vacated or 0.0, self._ends[evict])
-        end = _plus(start, self._load(place))
+        end = _plus(start, load)
         if end is not None and evict:
             self._ends[evict] = end + (place.pace.service or 0.0) + (place.pace.stop or 0.0)
         return end
@@ -169,9 +193,19 @@ class Forecast:
         usual = place.pace.stop or 0.0
         return usual if place.state is not ModelState.STOPPING else self._left(place, usual) or 0.0
 
+    def _drained(self, models: Iterable[ModelId]) -> float:
+        """Return when ``models`` have finished what they serve."""
+        places = [self._books.places[model] for model in models]
+        return max((self._end_of_service(place) for place in places), default=0.0)
+
     def _end_of_service(self, place: Place) -> float:
-        last = max(place.serving.values(), default=self._now)
-        return max((place.pace.service or 0.0) - (self._now - last), 0.0)
+        if not place.serving:
+            return 0.0
+        served = self._now - max(place.serving.values())
+        usual = place.pace.service
+        # Of an answer that takes longer than usual no more is known than that it may
+        # take as long again.
+        return served if usual is None or usual < served else usual - served
 
 
 def _plus(first: float | None, second: float | None) -> float | None:

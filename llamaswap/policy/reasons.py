@@ -32,6 +32,7 @@ class Why(Enum):
 
     # A request waits.
     LOADING = "loading"
+    NEXT = "next"
     VACATING = "vacating"
     ENDING = "ending"
     SERVING = "serving"
@@ -73,6 +74,7 @@ _SENTENCES = {
     Why.REMOVED: "removed from the configuration",
     Why.LEAVING: "the program is leaving",
     Why.LOADING: "the model is loading",
+    Why.NEXT: "the model's turn has come only now",
     Why.VACATING: "{models} must be gone first and will be soon",
     Why.ENDING: "the model's last process is ending",
     Why.SERVING: "{models} must make room and still serves",
@@ -97,4 +99,5 @@ REPLACED = Reason(Why.REPLACED)
 REMOVED = Reason(Why.REMOVED)
 LEAVING = Reason(Why.LEAVING)
 LOADING = Reason(Why.LOADING)
+NEXT = Reason(Why.NEXT)
 ENDING = Reason(Why.ENDING)

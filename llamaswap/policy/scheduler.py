@@ -48,6 +48,7 @@ from llamaswap.policy.plan import plan
 from llamaswap.policy.reasons import (
     LEAVING,
     LOADED,
+    NEXT,
     READY,
     REMOVED,
     REPLACED,
@@ -57,7 +58,7 @@ from llamaswap.policy.reasons import (
 )
 from llamaswap.policy.rules import Fleet, ModelId, ModelRule
 from llamaswap.policy.selection import model_meant
-from llamaswap.policy.turns import Begin, Deny, Look, Serve, Wait
+from llamaswap.policy.turns import UNKNOWN_LOAD, Begin, Deny, Look, Serve, Wait
 
 
 @define(eq=False)
@@ -70,6 +71,9 @@ class Scheduler:
 
     _books: Books = field(init=False)
     _idle: IdleTimes = field(init=False)
+    _questions: list[QueueAsked | ExplainAsked] = field(
+        factory=list[QueueAsked | ExplainAsked], init=False
+    )
     _leaving: bool = field(default=False, init=False)
     _wakeup: float = field(default=inf, init=False)
     """The next moment at which the wait of somebody changes."""
@@ -93,6 +97,9 @@ class Scheduler:
         for event in events:
             commands.extend(self._note(event, now))
         commands.extend(self._decide(now))
+        # What is told is how things are when all has been done that can be.
+        commands.extend(self._answer(question, now) for question in self._questions)
+        self._questions.clear()
         return commands
 
     @property
@@ -113,7 +120,7 @@ class Scheduler:
     # Taking in: what each event changes by itself.
 
     # One branch per word.
-    def _note(self, event: Event, now: float) -> Iterator[Command]:  # noqa: C901, PLR0912
+    def _note(self, event: Event, now: float) -> Iterator[Command]:  # noqa: C901
         match event:
             case LeaseAsked():
                 yield from self._note_ask(event, now)
@@ -129,10 +136,8 @@ class Scheduler:
                 yield from self._note_unload(event, now)
             case ViewAsked(ticket):
                 yield self._view(ticket)
-            case QueueAsked(ticket):
-                yield queue_view(self._books, ticket, now)
-            case ExplainAsked(ticket, wanted):
-                yield explain(self._books, ticket, wanted, now)
+            case QueueAsked() | ExplainAsked():
+                self._questions.append(event)
             case Reconfigure():
                 yield from self._note_reconfigure(event)
             case DrainEnded():
@@ -253,6 +258,11 @@ class Scheduler:
         if given_up is not None and place.state is not ModelState.STOPPING:
             yield from self._books.release(place)
 
+    def _answer(self, question: QueueAsked | ExplainAsked, now: float) -> Command:
+        if isinstance(question, QueueAsked):
+            return queue_view(self._books, question.ticket, now)
+        return explain(self._books, question.ticket, question.model, now)
+
     def _view(self, ticket: Ticket) -> View:
         places = sorted(self._books.places.items())
         return View(
@@ -268,8 +278,7 @@ class Scheduler:
     def _decide(self, now: float) -> Iterator[Command]:
         self._wakeup = inf
         yield from self._see_off(now)
-        if self._books.queued:
-            yield from self._time_out(now)
+        yield from self._time_out(now)
         for swap in list(self._books.swaps.values()):
             yield from self._advance(swap, now)
         for place in self._idle.due(now):
@@ -289,9 +298,12 @@ class Scheduler:
             return
         if any(place.head[0] + limit <= now for place in self._books.queued.values()):
             for place, verdict, estimate in Forecast(self._books, now).fates:
-                why = verdict.reason if isinstance(verdict, Wait) else READY
-                detail = f"it has waited for {limit:g} s, as long as queueTimeout allows: {why}"
-                yield from self._books.time_out(place, limit, now, detail, estimate)
+                # Whoever can be served at the last moment is.
+                if not isinstance(verdict, Serve) and not self._books.is_loaded_for(place):
+                    why = verdict.reason if isinstance(verdict, Wait) else NEXT
+                    allowed = f"it has waited for {limit:g} s, as long as queueTimeout allows"
+                    again = UNKNOWN_LOAD if estimate is None else estimate
+                    yield from self._books.time_out(place, limit, now, f"{allowed}: {why}", again)
         for place in self._books.queued.values():
             self._wakeup = min(self._wakeup, place.head[0] + limit)
 

@@ -92,7 +92,8 @@ class Spec:
 _WHOLE = frozenset({"models", "requests", "length", "seed"})
 _SETTINGS = tuple(field.name for field in fields(Spec) if field.name != "kind")
 _LEAST = {"models": 1, "requests": 1, "length": 1}
-_MOST = {"interruptions": 1.0}
+_MOST = {"interruptions": 1.0, "requests": 10_000_000}
+"""More requests than these would take most of an hour, and gigabytes."""
 
 
 def _known(word: str, known: Mapping[str, T], what: str) -> T:
@@ -112,7 +113,7 @@ def _number(name: str, value: str) -> float:
         number = float("nan")
     if number >= least and (most is None or number <= most) and number != float("inf"):
         return number
-    limit = f"of at least {least}" if most is None else f"from {least} to {most:g}"
+    limit = f"of at least {least}" if most is None else f"from {least} to {most:,}"
     raise SpecError(f"invalid {name} {value!r}: expected {what} {limit}")
 
 

@@ -26,7 +26,7 @@ from attrs import define, field, frozen
 
 from llamaswap.policy.books import Books, Place, Swap
 from llamaswap.policy.messages import Cause, ModelState
-from llamaswap.policy.reasons import ENDING, LOADING, Reason, Why
+from llamaswap.policy.reasons import ENDING, LOADING, NEXT, Reason, Why
 from llamaswap.policy.rules import ModelId
 
 LOADS_PER_WAIT = 3.0
@@ -327,4 +327,4 @@ def _progress(swap: Swap) -> Reason:
     """Say how far a swap is."""
     if swap.leaving:
         return Reason(Why.VACATING, tuple(sorted(swap.leaving)))
-    return LOADING
+    return NEXT if swap.target.state is ModelState.STOPPED else LOADING

@@ -159,7 +159,7 @@ def test_names_that_mean_nobody_are_skipped_and_told(
     said = err.splitlines()
     assert status == 0
     assert said[0] == (
-        f"warning: {config}: no model is called 'alpa', did you mean 'alpha'?; 2 requests skipped"
+        f"warning: {config}: no model is called 'alpa', did you mean 'alpha'?; requests skipped: 2"
     )
     assert said[10] == f"warning: {config}: 2 more names mean nobody"
 

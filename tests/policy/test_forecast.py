@@ -17,6 +17,7 @@ from llamaswap.policy.messages import (
     Queue,
     QueueAsked,
     Ready,
+    Refuse,
     Ticket,
     Waiting,
 )
@@ -131,6 +132,52 @@ def test_a_rival_that_loads_is_served_first() -> None:
     assert queue_of(scheduler, 1) == [(1, A, Why.LOADING, 3.0), (2, B, Why.SWAPPING, 12.0)]
 
 
+def test_those_behind_a_load_wait_for_each_other() -> None:
+    scheduler = told(PATIENT, [(0, [ask(1, A)]), (1, [ask(2, B)]), (1, [ask(3, C)])])
+
+    # B as above; C waits for its three seconds of service and one of stop, and loads in 8.
+    assert queue_of(scheduler, 1) == [
+        (1, A, Why.LOADING, 3.0),
+        (2, B, Why.SWAPPING, 12.0),
+        (3, C, Why.SWAPPING, 24.0),
+    ]
+
+
+def test_who_is_wanted_back_while_it_makes_room_waits_for_whom_it_makes_room_for() -> None:
+    scheduler = told(PATIENT, [*A_SERVES, (5, [done(1), ask(2, B)]), (5, [ask(3, A)])])
+
+    # One second of stop, six of load, three of service, one of stop, four of load.
+    assert queue_of(scheduler, 5) == [(2, B, Why.VACATING, 7.0), (3, A, Why.ENDING, 15.0)]
+
+
+def test_an_answer_that_takes_longer_than_usual_may_take_as_long_again() -> None:
+    scheduler = told(PATIENT, [*A_SERVES, (5, [ask(2, B)])])
+
+    assert queue_of(scheduler, 14) == [(2, B, Why.SERVING, 17.0)]
+
+
+def test_a_question_of_the_same_batch_is_answered_when_all_is_decided() -> None:
+    scheduler = Scheduler(ONE_AT_A_TIME)
+    *_, queue = scheduler.handle([QueueAsked(Ticket(9)), ask(1, A)], 0)
+
+    assert isinstance(queue, Queue)
+    assert [one.reason for one in queue.waiting] == [LOADING]
+
+
+def test_who_is_refused_for_waiting_too_long_hears_when_to_ask_again() -> None:
+    rules = fleet([A, B], fairness=Fairness(max_wait=0.0, queue_timeout=5.0))
+    known = told(rules, [*A_SERVES, (5, [ask(2, B)])])
+    unknown = Scheduler(rules)
+    unknown.handle([ask(1, A)], 0)
+
+    (refused,) = known.handle([], 10)
+    assert isinstance(refused, Refuse)
+    assert refused.retry_after == 13.0
+    (refused,) = unknown.handle([], 5)
+    assert isinstance(refused, Refuse)
+    assert refused.retry_after == 10.0
+
+
 def test_a_model_that_lingers_is_told_with_the_time_that_it_may() -> None:
     rules = fleet([A, B], fairness=Fairness(max_wait=100.0, linger=3.0))
     scheduler = told(rules, [*A_SERVES, (5, [done(1), ask(2, B)])])
@@ -142,7 +189,7 @@ def test_a_closed_gate_is_told() -> None:
     rules = fleet([A, B], fairness=Fairness(max_wait=4.0, linger=0.0))
     scheduler = told(rules, [*A_SERVES, (5, [ask(2, B)]), (9, [ask(3, A)])])
 
-    assert queue_of(scheduler, 9) == [(2, B, Why.SERVING, 7.0), (3, A, Why.TURN, 10.0)]
+    assert queue_of(scheduler, 9) == [(2, B, Why.SERVING, 12.0), (3, A, Why.TURN, 20.0)]
 
 
 def test_what_has_never_been_loaded_cannot_be_estimated() -> None:

@@ -274,6 +274,7 @@ KEPT: dict[str, Story] = {
 
 LATE = "it has waited for 5 s, as long as queueTimeout allows: "
 BUSY, LOADS = f"{LATE}a must make room and still serves", f"{LATE}the model is loading"
+NOW = f"{LATE}the model's turn has come only now"
 TIMEOUTS: dict[str, Story] = {
     "who has waited too long is refused, the others stay": (
         fleet([A, B], fairness=Fairness(max_wait=0.0, queue_timeout=5.0)),
@@ -285,6 +286,42 @@ TIMEOUTS: dict[str, Story] = {
             (8, [done(1)], [evict(A, B)]),
             (8, [Gone(A)], [start(B)]),
             (9, [], [refuse(3, B, Cause.TIMED_OUT, LOADS)]),
+        ],
+    ),
+    "whoever can be served at the last moment is": (
+        fleet([A], fairness=Fairness(queue_timeout=5.0)),
+        [(0, [ask(1, A)], [start(A)]), (5, [Ready(A)], [grant(1, A)])],
+    ),
+    "nobody is started for a request that is refused": (
+        fleet([A, B], fairness=Fairness(linger=0.0, queue_timeout=5.0)),
+        [
+            *A_SERVES,
+            (2, [done(1), ask(2, B)], [evict(A, B)]),
+            (7, [Gone(A)], [refuse(2, B, Cause.TIMED_OUT, NOW)]),
+            (8, [ask(3, B)], [start(B)]),
+        ],
+    ),
+    "nobody is stopped for a request that is refused": (
+        fleet([A, B], fairness=Fairness(linger=0.0, queue_timeout=5.0)),
+        [
+            *A_SERVES,
+            (2, [ask(2, B)], []),
+            (7, [done(1)], [refuse(2, B, Cause.TIMED_OUT, NOW)]),
+        ],
+    ),
+    "who is refused is in nobody's way any more": (
+        # C and A run together; B, which both would have to leave for, is overdue.
+        fleet(
+            [A, B, C],
+            GroupRule("ac", (A, C), swap=False),
+            fairness=Fairness(max_wait=2.0, linger=0.0, queue_timeout=5.0),
+        ),
+        [
+            *A_SERVES,
+            (2, [ask(2, B)], []),
+            (5, [ask(3, C)], []),
+            (6, [], []),
+            (7, [], [refuse(2, B, Cause.TIMED_OUT, BUSY), start(C)]),
         ],
     ),
 }
