@@ -21,7 +21,7 @@ from llamaswap.policy.messages import (
     Ticket,
     Waiting,
 )
-from llamaswap.policy.reasons import READY, Reason, Why
+from llamaswap.policy.reasons import LOADING, READY, Reason, Why
 from llamaswap.policy.rules import Choice, ModelId, Selection
 from llamaswap.policy.selection import model_meant
 from llamaswap.policy.turns import Begin, Deny, Look, Serve, Verdict, Wait
@@ -53,7 +53,10 @@ def explain(books: Books, ticket: Ticket, wanted: ModelId | Selection, now: floa
     verdict, estimate = forecast.of_another(place)
     outcome, reason = _outcome(verdict)
     choices: tuple[Choice, ...] = ()
-    if model not in books.swaps and not isinstance(verdict, Deny):
+    if place.state is ModelState.STARTING:
+        # Loaded for others, or by now for nobody: whoever had to leave for it has left.
+        outcome, reason = Outcome.WAIT, LOADING
+    elif model not in books.swaps and not isinstance(verdict, Deny):
         choices = books.fleet.evictions.choices(model, books.running, books.leaving)
     return Explanation(ticket, model, outcome, reason, estimate, choices)
 
@@ -111,6 +114,8 @@ class Forecast:
         match verdict:
             case Serve():
                 return 0.0
+            case Begin() if place.state is ModelState.STARTING:
+                return self._left(place, place.pace.load)
             case Begin(evict):
                 return self._after(place, evict, self._stopping(evict), self._load(place))
             case Wait():

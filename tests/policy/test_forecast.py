@@ -192,6 +192,16 @@ def test_a_closed_gate_is_told() -> None:
     assert queue_of(scheduler, 9) == [(2, B, Why.SERVING, 12.0), (3, A, Why.TURN, 20.0)]
 
 
+def test_of_those_in_the_way_the_last_to_finish_counts() -> None:
+    patience = Fairness(max_wait=4.0, linger=0.0)
+    rules = fleet([A, B, C], GroupRule("ac", (A, C), swap=False), fairness=patience)
+    begin: list[Step] = [(0, [ask(1, A), ask(9, C)]), (4, [Ready(A), Ready(C), done(9)])]
+    scheduler = told(rules, [*begin, (9, [ask(2, B)]), (13, [ask(3, A)])])
+
+    # C idles; A has served for nine seconds and may as long again. Then it is loaded anew.
+    assert queue_of(scheduler, 13) == [(2, B, Why.SERVING, 16.0), (3, A, Why.TURN, 24.0)]
+
+
 def test_what_has_never_been_loaded_cannot_be_estimated() -> None:
     scheduler = Scheduler(ONE_AT_A_TIME)
     scheduler.handle([ask(1, A), ask(2, B)], 0)
@@ -240,6 +250,14 @@ def test_a_request_joins_those_that_wait_already() -> None:
 
     assert (answer.outcome, answer.reason) == (Outcome.WAIT, Reason(Why.SERVING, (A,)))
     assert explained(told(PATIENT, A_SERVES[:1]), A, 1).reason == LOADING
+
+
+def test_a_load_that_nobody_waits_for_any_more_is_waited_for_again() -> None:
+    scheduler = told(PATIENT, [(0, [ask(1, A)]), (1, [done(1)])])
+    answer = explained(scheduler, A, 1)
+
+    assert (answer.outcome, answer.reason, answer.choices) == (Outcome.WAIT, LOADING, ())
+    assert answer.estimate == 3.0
 
 
 def test_the_rejected_sets_of_a_matrix_are_told() -> None:

@@ -371,6 +371,15 @@ INTEREST: dict[str, Story] = {
             ([ask(2, A)], [grant(2, A)]),
         ],
     ),
+    "who comes while it loads is served by it": (
+        ONE_AT_A_TIME,
+        [
+            ([ask(1, A)], [start(A)]),
+            ([done(1)], []),
+            ([ask(2, A)], []),
+            ([Ready(A)], [grant(2, A)]),
+        ],
+    ),
     "it is stopped when another is wanted": (
         ONE_AT_A_TIME,
         [

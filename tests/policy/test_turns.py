@@ -116,6 +116,10 @@ GATES: dict[str, Story] = {
             (7, [Gone(A)], [start(B)]),
         ],
     ),
+    "what is in nobody's way starts at any time": (
+        fleet([A, B, C], GroupRule("c", (C,), exclusive=False, persistent=True), fairness=AT_ONCE),
+        [*A_SERVES, (2, [ask(2, B)], []), (6, [ask(3, C)], [start(C)])],
+    ),
     "in their turn those of higher priority start all the same": (
         fleet(
             [A, B, C],
