@@ -94,7 +94,7 @@ def clashes(
     """Name who would be stopped, and for whom, if ``models`` were loaded in their order."""
     running = frozenset[ModelId]()
     for model in models:
-        gone = evictions(model, running)
+        gone = evictions.at(running)(model)
         yield from ((model, victim) for victim in sorted(gone))
         running = running - gone | {model}
 

@@ -100,8 +100,8 @@ def test_the_groups_say_who_must_go() -> None:
     models = {A: entry, B: entry, C: entry}
     fleet = fleet_of(Config(models, (group("a", "b", swap=False),)))
 
-    assert fleet.evictions(A, frozenset({B, C})) == {C}
-    assert fleet.evictions(C, frozenset({A, B})) == {A, B}
+    assert fleet.evictions.at(frozenset({B, C}))(A) == {C}
+    assert fleet.evictions.at(frozenset({A, B}))(C) == {A, B}
 
 
 def test_keys_without_behaviour_are_refused_in_a_sentence() -> None:
@@ -316,8 +316,8 @@ def test_a_matrix_says_who_must_go() -> None:
     matrix = MatrixConfig(evict_costs={"b": 5}, sets={"s": "a & b"})
     fleet = fleet_of(Config({A: entry, B: entry, C: entry}, matrix=matrix))
 
-    assert fleet.evictions(A, frozenset({B, C})) == {C}
-    assert fleet.evictions(C, frozenset({A, B})) == {A, B}
+    assert fleet.evictions.at(frozenset({B, C}))(A) == {C}
+    assert fleet.evictions.at(frozenset({A, B}))(C) == {A, B}
 
 
 def test_a_matrix_made_in_python_is_looked_at() -> None:

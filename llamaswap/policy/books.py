@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from llamaswap.policy.messages import (
     Cause,
@@ -24,88 +24,12 @@ from llamaswap.policy.messages import (
     Ticket,
 )
 from llamaswap.policy.pace import Pace
+from llamaswap.policy.places import Place, Swap, WayOut
 from llamaswap.policy.reasons import Reason, Why
-from llamaswap.policy.rules import Fleet, ModelId, ModelRule
+from llamaswap.policy.rules import Choice, Fleet, ModelId, Situation
 
-
-@define(eq=False)
-class Place:
-    """One model: its process, its queue and its guests."""
-
-    model: ModelId
-    rule: ModelRule
-    """In force; of a removed model the last one."""
-
-    specification: object
-    """Of the process that runs; of the next one where none does."""
-
-    port: int | None
-    """Of the same process."""
-
-    pace: Pace
-    state: ModelState = ModelState.STOPPED
-    waiting: dict[LeaseId, tuple[float, int]] = field(factory=dict[LeaseId, tuple[float, int]])
-    """The queue, oldest first: for each the moment it came, and the number of its arrival."""
-
-    serving: dict[LeaseId, float] = field(factory=dict[LeaseId, float])
-    """The guests, and the moment of each one's grant."""
-
-    waited_since: float = 0.0
-    """The sum of the moments at which those that wait have come."""
-
-    changed: float = 0.0
-    """The moment of the last change of ``state``."""
-
-    idle_since: float | None = None
-    """The moment of readiness or of the last return, whichever is later; ``None``: neither yet."""
-
-    served: bool = False
-    """Whether anybody has used the process that runs."""
-
-    chosen: int = 0
-    """The number of the last arrival, to tell who has waited longest for one."""
-
-    @property
-    def head(self) -> tuple[float, int]:
-        """The moment and the number of the longest wait; only where somebody waits."""
-        return next(iter(self.waiting.values()))
-
-    @property
-    def is_full(self) -> bool:
-        """Whether it takes no more requests."""
-        return len(self.waiting) + len(self.serving) >= self.rule.concurrency_limit
-
-    @property
-    def fullness(self) -> str:
-        """Say why it takes no more requests."""
-        limit = self.rule.concurrency_limit
-        return f"{limit} requests wait for this model or use it already"
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether it is ready and nobody uses or wants it."""
-        return self.state is ModelState.READY and not self.serving and not self.waiting
-
-
-@define(eq=False)
-class Swap:
-    """A place that has been promised to a model for those who wait, until it serves them."""
-
-    target: Place
-    evict: frozenset[ModelId]
-    """Who had to leave for it."""
-
-    leaving: set[ModelId]
-    """Those of them whose process is not gone yet; while there are any, the swap makes room."""
-
-
-@frozen
-class WayOut:
-    """Why a new configuration has given up a process, and which."""
-
-    reason: Reason
-    reload: Ticket
-    """Of the first `Reconfigure` that did."""
+BEGIN_EFFORT = 200
+"""What beginning a swap counts in `Books.effort`: it raises all questions anew."""
 
 
 @define(eq=False)
@@ -130,6 +54,11 @@ class Books:
 
     swaps: dict[ModelId, Swap] = field(factory=dict[ModelId, Swap], init=False)
     """By target, in the order in which they began."""
+
+    ousted: dict[ModelId, dict[ModelId, Swap]] = field(
+        factory=dict[ModelId, dict[ModelId, Swap]], init=False
+    )
+    """By model that has to leave or has left: the swaps that it made room for, by target."""
 
     running: set[ModelId] = field(factory=set[ModelId], init=False)
     leaving: set[ModelId] = field(factory=set[ModelId], init=False)
@@ -157,6 +86,14 @@ class Books:
     """What the eviction policy said, as long as ``running`` is the same. With many
     queues and one busy model most steps would ask it the same questions again."""
 
+    _barred: dict[tuple[ModelId, ModelId], bool] = field(
+        factory=dict[tuple[ModelId, ModelId], bool], init=False
+    )
+    effort: int = field(default=0, init=False)
+    """What has been worked out, in questions of the cheapest sort to the eviction policy."""
+
+    _situation: Situation | None = field(default=None, init=False)
+
     def __attrs_post_init__(self) -> None:
         for model in self.fleet.models:
             self.open_place(model)
@@ -169,6 +106,8 @@ class Books:
             place.pace.note_gap(now - place.idle_since)
         place.chosen = next(self._arrivals)
         place.waiting[lease] = (now, place.chosen)
+        if len(place.waiting) == 1:
+            place.head = (now, place.chosen)
         place.waited_since += now
         self.queued[place.model] = place
         self._leases[lease] = place
@@ -223,7 +162,9 @@ class Books:
         self._recount_queue(place)
 
     def _recount_queue(self, place: Place) -> None:
-        if not place.waiting:
+        if place.waiting:
+            place.head = next(iter(place.waiting.values()))
+        else:
             place.waited_since = 0.0
             self.queued.pop(place.model, None)
 
@@ -235,29 +176,49 @@ class Books:
         pace = self._paces.setdefault(model, Pace())
         self.places[model] = Place(model, rule, rule.specification, rule.port, pace)
 
+    def choices(self, wanted: ModelId) -> tuple[Choice, ...]:
+        """Explain who must be gone before ``wanted`` may serve."""
+        return self._asked().choices(wanted)
+
     def evictions(self, model: ModelId) -> frozenset[ModelId]:
         """Return who must be gone before ``model`` may serve, as things are now."""
         evict = self._judged.get(model)
         if evict is None:
-            evict = self.fleet.evictions(model, self.running, self.leaving)
-            self._judged[model] = evict
+            evict = self._judged[model] = self._asked()(model)
         return evict
 
-    def evictions_beside(self, model: ModelId, other: ModelId) -> frozenset[ModelId]:
-        """Return who would have to be gone for ``model`` if ``other`` ran too."""
-        return self.fleet.evictions(model, self.running | {other}, self.leaving)
+    def would_evict(self, wanted: ModelId, newcomer: ModelId) -> bool:
+        """Say whether ``newcomer``, had it come first, would have to be gone for ``wanted``."""
+        would = self._barred.get((wanted, newcomer))
+        if would is None:
+            would = self._asked().would_evict(wanted, newcomer)
+            self._barred[wanted, newcomer] = would
+        return would
+
+    def is_judged(self, model: ModelId) -> bool:
+        """Say whether `evictions` knows the answer without a question."""
+        return model in self._judged
 
     def promise(self, place: Place, evict: frozenset[ModelId]) -> Swap:
         """Begin a swap."""
+        self.effort += BEGIN_EFFORT
         swap = Swap(place, evict, set(evict))
         self.swaps[place.model] = swap
+        for victim in evict:
+            self.ousted.setdefault(victim, {})[place.model] = swap
         self._recount(place)
         return swap
 
     def drop_swap(self, place: Place) -> None:
         """End the swap to ``place``, if there is one."""
-        if self.swaps.pop(place.model, None) is not None:
-            self._recount(place)
+        swap = self.swaps.pop(place.model, None)
+        if swap is None:
+            return
+        for victim in swap.evict:
+            del self.ousted[victim][place.model]
+            if not self.ousted[victim]:
+                del self.ousted[victim]
+        self._recount(place)
 
     def is_loaded_for(self, place: Place) -> bool:
         """Say whether a swap has reached its end, so that those who wait can be served."""
@@ -332,7 +293,7 @@ class Books:
     def adopt(self, fleet: Fleet) -> None:
         """Put a new fleet in force; the caller brings places and swaps in line with it."""
         self.fleet = fleet
-        self._judged.clear()
+        self._forget_answers()
         for model, place in self.places.items():
             place.rule = fleet.models.get(model, place.rule)
 
@@ -348,7 +309,18 @@ class Books:
             self.leaving.add(place.model)
         else:
             self.leaving.discard(place.model)
+        self._forget_answers()
+
+    def _asked(self) -> Situation:
+        if self._situation is None:
+            self._situation = self.fleet.evictions.at(self.running, self.leaving)
+        self.effort += self._situation.effort
+        return self._situation
+
+    def _forget_answers(self) -> None:
+        self._situation = None
         self._judged.clear()
+        self._barred.clear()
 
     # Errands
 

@@ -6,11 +6,11 @@ gone. An alternative to `Groups` has the same signature (`EvictionPolicy`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Self
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from llamaswap.policy.rules import Choice, ModelId
 
@@ -49,9 +49,9 @@ class Groups:
     included, and the exclusive one's next request evicts it again.
     """
 
-    _group_of: Mapping[ModelId, GroupRule]
-    _spared: Mapping[str, frozenset[ModelId] | None]
-    """By group: the models that its members never stop; ``None``: they stop nobody."""
+    group_of: Mapping[ModelId, GroupRule]
+    _spared: Mapping[str, frozenset[ModelId]]
+    """By exclusive group: the models that its members never stop."""
 
     @classmethod
     def of(cls, rules: Iterable[GroupRule], models: Iterable[ModelId]) -> Self:
@@ -61,40 +61,62 @@ class Groups:
         rules += (default_group(rules, models),)
         group_of = {member: rule for rule in rules for member in rule.members}
         persistent = {member for rule in rules if rule.persistent for member in rule.members}
-        spared: dict[str, frozenset[ModelId] | None] = {}
+        spared: dict[str, frozenset[ModelId]] = {}
         for rule in rules:
             if rule.exclusive:
                 own: set[ModelId] = set() if rule.swap else set(rule.members)
                 spared[rule.name] = frozenset(persistent.difference(rule.members) | own)
-            else:
-                spared[rule.name] = frozenset(group_of.keys() - rule.members) if rule.swap else None
         return cls(group_of, spared)
 
-    def __call__(
-        self,
-        wanted: ModelId,
-        running: AbstractSet[ModelId],
-        leaving: AbstractSet[ModelId] = frozenset(),
-    ) -> frozenset[ModelId]:
-        """Return the members of ``running`` that must be gone before ``wanted`` may run."""
+    def at(
+        self, running: AbstractSet[ModelId], leaving: AbstractSet[ModelId] = frozenset()
+    ) -> GroupSituation:
+        """Answer for the moment at which ``running`` run; ``leaving`` makes no difference."""
         del leaving  # each is judged by itself
-        group = self._group_of[wanted]
-        spared = self._spared[group.name]
-        if spared is None:
-            return _NOBODY
-        # The one that a reload removed and that still winds down is in no group.
-        evict = running - spared
-        if not group.exclusive:
-            evict &= self._group_of.keys()
-        return frozenset(evict - {wanted})
+        return GroupSituation(self, frozenset(running))
 
-    def choices(
-        self, wanted: ModelId, running: Collection[ModelId], leaving: Collection[ModelId] = ()
-    ) -> tuple[Choice, ...]:
+    def stopped_by(self, group: GroupRule, running: frozenset[ModelId]) -> frozenset[ModelId]:
+        """Return those of ``running`` that a member of ``group`` stops, itself included."""
+        if group.exclusive:
+            # The one that a reload removed and that still winds down is in no group.
+            return running - self._spared[group.name]
+        return running & frozenset(group.members) if group.swap else _NOBODY
+
+
+@define(eq=False)
+class GroupSituation:
+    """What the groups say while the same models run."""
+
+    _groups: Groups
+    _running: frozenset[ModelId]
+    _stopped: dict[str, frozenset[ModelId]] = field(
+        factory=dict[str, frozenset[ModelId]], init=False
+    )
+    """By group: equal answers are one object."""
+
+    @property
+    def effort(self) -> int:
+        """What a question costs: there is no cheaper sort."""
+        return 1
+
+    def __call__(self, wanted: ModelId) -> frozenset[ModelId]:
+        """Return those that run and must be gone before ``wanted`` may."""
+        group = self._groups.group_of[wanted]
+        stopped = self._stopped.get(group.name)
+        if stopped is None:
+            stopped = self._stopped[group.name] = self._groups.stopped_by(group, self._running)
+        return stopped - {wanted} if wanted in stopped else stopped
+
+    def would_evict(self, wanted: ModelId, newcomer: ModelId) -> bool:
+        """Say whether ``newcomer``, had it come first, would have to be gone for ``wanted``."""
+        group = self._groups.group_of[wanted]
+        return bool(self._groups.stopped_by(group, frozenset({newcomer})))
+
+    def choices(self, wanted: ModelId) -> tuple[Choice, ...]:
         """Return the only choice that there is."""
-        evict = self(wanted, frozenset(running), frozenset(leaving))
-        together = tuple(sorted((set(running) | {wanted}) - evict))
-        name = self._group_of[wanted].name
+        evict = self(wanted)
+        together = tuple(sorted((self._running | {wanted}) - evict))
+        name = self._groups.group_of[wanted].name
         return (Choice(name, None, together, tuple(sorted(evict)), len(evict)),)
 
 

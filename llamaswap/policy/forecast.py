@@ -12,7 +12,7 @@ from typing import assert_never
 
 from attrs import define, field
 
-from llamaswap.policy.books import Books, Place
+from llamaswap.policy.books import Books
 from llamaswap.policy.messages import (
     Explanation,
     ModelState,
@@ -21,18 +21,19 @@ from llamaswap.policy.messages import (
     Ticket,
     Waiting,
 )
-from llamaswap.policy.reasons import LOADING, READY, Reason, Why
+from llamaswap.policy.places import Place
+from llamaswap.policy.reasons import LOADING, NEXT, READY, Reason, Why
 from llamaswap.policy.rules import Choice, ModelId, Selection
 from llamaswap.policy.selection import model_meant
-from llamaswap.policy.turns import Begin, Deny, Look, Serve, Verdict, Wait
+from llamaswap.policy.verdicts import Begin, Deny, Look, Resume, Serve, Verdict, Wait
 
 
 def queue_view(books: Books, ticket: Ticket, now: float) -> Queue:
     """Return all that wait when all has been decided, in the order of turns."""
     waiting: list[Waiting] = []
     for place, verdict, estimate in Forecast(books, now).fates:
-        assert isinstance(verdict, Wait), "asked when all has been decided"
-        reason = verdict.reason
+        # All has been decided, so whoever is still there waits for something.
+        reason = verdict.reason if isinstance(verdict, Wait) else NEXT
         for lease, (moment, _) in place.waiting.items():
             position = len(waiting) + 1
             entry = Waiting(lease, place.model, position, now - moment, reason, estimate)
@@ -53,11 +54,9 @@ def explain(books: Books, ticket: Ticket, wanted: ModelId | Selection, now: floa
     verdict, estimate = forecast.of_another(place)
     outcome, reason = _outcome(verdict)
     choices: tuple[Choice, ...] = ()
-    if place.state is ModelState.STARTING:
-        # Loaded for others, or by now for nobody: whoever had to leave for it has left.
-        outcome, reason = Outcome.WAIT, LOADING
-    elif model not in books.swaps and not isinstance(verdict, Deny):
-        choices = books.fleet.evictions.choices(model, books.running, books.leaving)
+    # Whoever had to leave for one that is being loaded has left.
+    if model not in books.swaps and not isinstance(verdict, Deny | Resume):
+        choices = books.choices(model)
     return Explanation(ticket, model, outcome, reason, estimate, choices)
 
 
@@ -67,6 +66,8 @@ def _outcome(verdict: Verdict) -> tuple[Outcome, Reason | str]:
             return Outcome.SERVE, READY
         case Begin():
             return Outcome.START, Reason(Why.WANTED, (), 1)
+        case Resume():
+            return Outcome.WAIT, LOADING
         case Wait(reason):
             return Outcome.WAIT, reason
         case Deny(_, detail):
@@ -114,7 +115,7 @@ class Forecast:
         match verdict:
             case Serve():
                 return 0.0
-            case Begin() if place.state is ModelState.STARTING:
+            case Resume():
                 return self._left(place, place.pace.load)
             case Begin(evict):
                 return self._after(place, evict, self._stopping(evict), self._load(place))
@@ -147,10 +148,9 @@ class Forecast:
 
     def _again(self, place: Place) -> float | None:
         """Return when a model that is ending will serve anew: after whom it makes room for."""
-        for swap in self._books.swaps.values():
-            if place.model in swap.evict:
-                key = frozenset({swap.target.model})
-                return self._after(place, key, self._over(swap.target), place.pace.load)
+        for swap in self._books.ousted.get(place.model, {}).values():
+            key = frozenset({swap.target.model})
+            return self._after(place, key, self._over(swap.target), place.pace.load)
         return _plus(self._stop_of(place), place.pace.load)
 
     def _over(self, first: Place) -> float | None:

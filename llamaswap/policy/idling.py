@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 
 from attrs import define, field
 
-from llamaswap.policy.books import Place
+from llamaswap.policy.places import Place
 from llamaswap.policy.rules import ModelId
 
 

@@ -5,7 +5,7 @@ Values without behaviour; a configuration is turned into one `Fleet`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import NewType, Protocol
@@ -60,26 +60,41 @@ class Choice:
     """The sum of what their eviction costs."""
 
 
+class Situation(Protocol):
+    """What an eviction policy says while the same models run; it may remember its answers."""
+
+    @property
+    def effort(self) -> int:
+        """What a question costs, compared with the cheapest sort."""
+        ...
+
+    def __call__(self, wanted: ModelId) -> frozenset[ModelId]:
+        """Say which of those that run must be gone before ``wanted`` may, which may be one."""
+        ...
+
+    def would_evict(self, wanted: ModelId, newcomer: ModelId) -> bool:
+        """Say whether ``newcomer``, had it come first, would have to be gone for ``wanted``.
+
+        Neither of them runs.
+        """
+        ...
+
+    def choices(self, wanted: ModelId) -> tuple[Choice, ...]:
+        """Explain the answer: the choice that is made comes first, rejected ones follow."""
+        ...
+
+
 class EvictionPolicy(Protocol):
     """The rule that says who must leave for whom."""
 
-    def __call__(
-        self, wanted: ModelId, running: AbstractSet[ModelId], leaving: AbstractSet[ModelId] = ...
-    ) -> frozenset[ModelId]:
-        """Say which of ``running`` must be gone before ``wanted`` may run.
+    def at(self, running: AbstractSet[ModelId], leaving: AbstractSet[ModelId] = ...) -> Situation:
+        """Return what it says as long as these models run.
 
         Args:
-          wanted: may be one of ``running``.
           running: starting, stopping and promised ones too.
           leaving: those of them that are going anyway, so that it costs nothing
             to be without them.
         """
-        ...
-
-    def choices(
-        self, wanted: ModelId, running: Collection[ModelId], leaving: Collection[ModelId] = ...
-    ) -> tuple[Choice, ...]:
-        """Explain the answer: the choice that is made comes first, rejected ones follow."""
         ...
 
 

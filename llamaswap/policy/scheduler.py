@@ -15,7 +15,7 @@ from typing import assert_never
 
 from attrs import define, field
 
-from llamaswap.policy.books import Books, Place, Swap
+from llamaswap.policy.books import Books
 from llamaswap.policy.forecast import Forecast, explain, queue_view
 from llamaswap.policy.idling import IdleTimes
 from llamaswap.policy.messages import (
@@ -44,6 +44,8 @@ from llamaswap.policy.messages import (
     ViewAsked,
 )
 from llamaswap.policy.pace import Pace
+from llamaswap.policy.patience import UNKNOWN_LOAD
+from llamaswap.policy.places import Place, Swap
 from llamaswap.policy.plan import plan
 from llamaswap.policy.reasons import (
     LEAVING,
@@ -58,7 +60,11 @@ from llamaswap.policy.reasons import (
 )
 from llamaswap.policy.rules import Fleet, ModelId, ModelRule
 from llamaswap.policy.selection import model_meant
-from llamaswap.policy.turns import UNKNOWN_LOAD, Begin, Deny, Look, Serve, Wait
+from llamaswap.policy.verdicts import Begin, Deny, Look, Resume, Serve, Wait
+
+MOST_EFFORT = 1000
+"""Of `Books.effort` in one step, which then takes a few milliseconds. Few fleets ever
+need more than one step for what happens at one moment."""
 
 
 @define(eq=False)
@@ -69,6 +75,9 @@ class Scheduler:
     _known: Mapping[ModelId, Pace] = field(factory=dict[ModelId, Pace])
     """The usual times of an earlier run."""
 
+    _most_effort: int = MOST_EFFORT
+    """Of `Books.effort` in one step."""
+
     _books: Books = field(init=False)
     _idle: IdleTimes = field(init=False)
     _questions: list[QueueAsked | ExplainAsked] = field(
@@ -77,6 +86,9 @@ class Scheduler:
     _leaving: bool = field(default=False, init=False)
     _wakeup: float = field(default=inf, init=False)
     """The next moment at which the wait of somebody changes."""
+
+    _is_unfinished: bool = field(default=False, init=False)
+    """Whether the last step was not all, so that the next one should follow at once."""
 
     def __attrs_post_init__(self) -> None:
         self._books = Books(self.fleet, dict(self._known))
@@ -97,9 +109,10 @@ class Scheduler:
         for event in events:
             commands.extend(self._note(event, now))
         commands.extend(self._decide(now))
-        # What is told is how things are when all has been done that can be.
-        commands.extend(self._answer(question, now) for question in self._questions)
-        self._questions.clear()
+        if not self._is_unfinished:
+            # What is told is how things are when all has been done that can be.
+            commands.extend(self._answer(question, now) for question in self._questions)
+            self._questions.clear()
         return commands
 
     @property
@@ -323,17 +336,28 @@ class Scheduler:
             yield from self._books.grant(target, LOADED, now)
 
     def _serve_queues(self, now: float) -> Iterator[Command]:
-        """Look until nothing more can be done: what is done for one may free another's way."""
-        while self._books.queued:
-            look = Look(self._books, now)
+        """Look until nothing more can be done: what is done for one may free another's way.
+
+        Thousands of queues are too much for one step. Then the rest is for the next one.
+        """
+        self._books.effort = 0
+        self._is_unfinished = bool(self._books.queued)
+        while self._is_unfinished:
+            look = Look(self._books, now, self._most_effort)
             yield from self._take_turns(look, now)
-            if not look.was_overtaken:
-                self._wakeup = min(self._wakeup, look.wakeup)
-                return
+            self._is_unfinished = look.was_cut or look.was_overtaken
+            self._wakeup = min(self._wakeup, look.wakeup)
+            self._books.effort += len(look.order)
+            if look.was_cut or self._books.effort >= self._most_effort:
+                break
+        if self._is_unfinished:
+            self._wakeup = now
 
     def _take_turns(self, look: Look, now: float) -> Iterator[Command]:
         """Decide once per model for everyone who waits for it."""
         for turn, place in enumerate(look.order):
+            if look.is_weary(place):
+                return
             came, _ = place.head
             verdict = look.judge(place, came, turn)
             match verdict:
@@ -343,6 +367,9 @@ class Scheduler:
                 case Begin(evict):
                     look.note_act()
                     yield from self._begin(place, evict, now)
+                case Resume():
+                    look.note_act()
+                    self._books.promise(place, frozenset())
                 case Wait():
                     look.heed(place, verdict, came)
                 case Deny(cause, detail):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from llamaswap.policy.books import Books, Place
+from llamaswap.policy.books import Books
 from llamaswap.policy.messages import ModelState
+from llamaswap.policy.places import Place
 from llamaswap.policy.rules import ModelId, Selection, Strategy
 
 

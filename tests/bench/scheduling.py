@@ -20,16 +20,16 @@ from unittest.mock import patch
 
 from attrs import define, field
 
-from llamaswap.policy.books import Place
 from llamaswap.policy.eviction import GroupRule, Groups
 from llamaswap.policy.matrix import compile_matrix
 from llamaswap.policy.messages import Command, Event
+from llamaswap.policy.places import Place
 from llamaswap.policy.rules import EvictionPolicy, Fairness, Fleet, ModelId, ModelRule
 from llamaswap.policy.scheduler import Scheduler
 from llamaswap.policy.simulation import Planner, Request, Times, play, simulate
 from llamaswap.policy.simulation_report import Report
 from llamaswap.policy.synthetic import Spec, traffic
-from llamaswap.policy.turns import Look
+from llamaswap.policy.turns import Turns
 from tests.bench.measure import laid_out
 from tests.bench.offline import FirstComeFirstServed, Hindsight, Job, Visit
 
@@ -243,18 +243,18 @@ def waits_table() -> str:
         reports = [simulate(exclusive(6, fairness), trace, times) for trace in traces]
         rows.append([name, *averages(reports)])
     for name, rank in ranks.items():
-        with patch.object(Look, "_rank", rank):
+        with patch.object(Turns, "_rank", rank):
             reports = [simulate(exclusive(6), trace, times) for trace in traces]
         rows.append([name, *averages(reports)])
     return laid_out(rows)
 
 
-def oldest(_: Look, place: Place) -> tuple[float, ...]:
+def oldest(_: Turns, place: Place) -> tuple[float, ...]:
     """Rank by the longest single wait."""
     return place.head
 
 
-def longest_queue(_: Look, place: Place) -> tuple[float, ...]:
+def longest_queue(_: Turns, place: Place) -> tuple[float, ...]:
     """Rank by how many wait."""
     return -len(place.waiting), *place.head
 

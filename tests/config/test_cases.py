@@ -201,7 +201,7 @@ def _evicted(config: Config, situation: str) -> list[str]:
     )
     wanted, _, running = situation.partition("/")
     names = [ModelId(name) for name in running.split(",") if name]
-    return sorted(matrix(ModelId(wanted), frozenset(names)))
+    return sorted(matrix.at(frozenset(names))(ModelId(wanted)))
 
 
 def _shown(value: object) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from llamaswap.policy.books import Books, Place
+from llamaswap.policy.books import Books
 from llamaswap.policy.eviction import GroupRule, Groups
 from llamaswap.policy.messages import Cause, Grant, LeaseId, Refuse, Settled, Ticket
+from llamaswap.policy.places import Place
 from llamaswap.policy.reasons import READY, UNLOADED
 from llamaswap.policy.rules import Fleet, ModelId, ModelRule
 

@@ -50,9 +50,9 @@ GROUPS = Groups.of(
     ],
 )
 def test_groups(wanted: ModelId, running: set[ModelId], evicted: set[ModelId]) -> None:
-    assert GROUPS(wanted, frozenset(running)) == evicted
+    assert GROUPS.at(running)(wanted) == evicted
 
 
 @given(st.sampled_from([A, B, C, D, E, F]), st.frozensets(st.sampled_from([A, B, C, D, E, F])))
 def test_only_others_that_run_are_evicted(wanted: ModelId, running: frozenset[ModelId]) -> None:
-    assert GROUPS(wanted, running) <= running - {wanted}
+    assert GROUPS.at(running)(wanted) <= running - {wanted}

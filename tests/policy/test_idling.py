@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaswap.policy.books import Place
 from llamaswap.policy.idling import IdleTimes, idle_end
 from llamaswap.policy.messages import LeaseId, ModelState
 from llamaswap.policy.pace import Pace
+from llamaswap.policy.places import Place
 from llamaswap.policy.rules import ModelId, ModelRule
 
 A, B = ModelId("a"), ModelId("b")

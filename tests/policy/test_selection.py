@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from llamaswap.policy.books import Books, Place
+from llamaswap.policy.books import Books
 from llamaswap.policy.messages import LeaseId, ModelState
 from llamaswap.policy.pace import Pace
+from llamaswap.policy.places import Place
 from llamaswap.policy.rules import ModelId, ModelRule, Selection, Strategy
 from llamaswap.policy.selection import choose, model_meant
 from tests.policy.words import fleet
