@@ -33,6 +33,24 @@ logger: logging.Logger = logging.getLogger(__name__)
 Loader: TypeAlias = Callable[[], Attempt]
 """Reads the configuration again; may block, and raises nothing."""
 
+
+def _ignore(*_news: object) -> None:
+    """Listen to nothing."""
+
+
+@frozen
+class ReloadListeners:
+    """Whom reloads tell how they go; none of them may wait or raise."""
+
+    began: Callable[[], object] = _ignore
+    """Told when a configuration is about to be read, or put in force."""
+
+    over: Callable[[Front], object] = _ignore
+    """Told when it is in force, or cannot be."""
+
+
+NOBODY = ReloadListeners()
+
 _ENDED = "the router has ended"
 
 
@@ -161,6 +179,7 @@ async def run_reloads(
     drain: float,
     load: Loader | None = None,
     preloads: Preloads | None = None,
+    listeners: ReloadListeners = NOBODY,
     *,
     task_status: trio.TaskStatus[Reloader] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -172,12 +191,13 @@ async def run_reloads(
       drain: seconds that replaced and removed models may go on serving.
       load: reads the configuration; ``None``: whoever opened the house gives it.
       preloads: told what has changed; ``None``: nothing is preloaded.
+      listeners: whom to tell how reloads go.
     """
     # No sender may wait: a signal's cannot. One wish for the files waits at most,
     # and one for each task of an embedding program that waits for its end.
     send, wishes = trio.open_memory_channel[_Wish](math.inf)
     reloader = Reloader(send, front, load, front.snapshot.config.digest)
-    work = _Reloads(front, drain, load, preloads, reloader)
+    work = _Reloads(front, drain, load, preloads, reloader, listeners)
     if load is not None:
         front.reloader = reloader
 
@@ -201,7 +221,7 @@ async def _carry_out(
         # However this ends: nobody waits for a reload that was cut off.
         tried: _Drain | SwapError = SwapError(_ENDED)
         try:
-            tried = await work.put_in_force(wish.config)
+            tried = await work.try_out(wish.config)
         finally:
             if isinstance(tried, SwapError):
                 wish.settle(tried)
@@ -227,6 +247,14 @@ class _Reloads:
     _load: Loader | None
     _preloads: Preloads | None
     _reloader: Reloader
+    _listeners: ReloadListeners
+
+    async def try_out(self, config: Config | None) -> _Drain | SwapError:
+        """Do what `put_in_force` does, and tell of it."""
+        self._listeners.began()
+        tried = await self.put_in_force(config)
+        self._listeners.over(self._front)
+        return tried
 
     async def put_in_force(self, config: Config | None) -> _Drain | SwapError:
         """Put ``config``, or what stands in the files, in force; it cannot be: say why."""
