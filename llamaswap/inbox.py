@@ -33,7 +33,12 @@ from llamaswap.policy.messages import (
     ViewAsked,
     Waiting,
 )
+from llamaswap.policy.reasons import Reason
 from llamaswap.policy.rules import Fleet, ModelId, Selection
+
+
+def _not_stopped() -> None:
+    """Know of no reason."""
 
 
 @frozen
@@ -46,6 +51,10 @@ class Lease:
 
     loading: float
     """Seconds of these that the model took from its start to readiness."""
+
+    why_stopped: Callable[[], Reason | None] = field(default=_not_stopped, eq=False)
+    """Says why we have told the model's process to end; ``None``: we have not, so that
+    an answer that breaks off is the fault of its server."""
 
 
 @frozen

@@ -259,7 +259,8 @@ class Router:
     def _grant(self, lease: LeaseId, upstream: _Upstream) -> None:
         asked, now = self._asks[lease].asked_at, trio.current_time()
         loading = max(upstream.ready - max(upstream.began, asked), 0.0)
-        self._answer(lease, Lease(upstream.spec.target, now - asked - loading, loading))
+        target, queued = upstream.spec.target, now - asked - loading
+        self._answer(lease, Lease(target, queued, loading, lambda: upstream.stopping))
 
     def _answer(self, ask: int, answer: Answer) -> None:
         envelope = self._asks.pop(ask, None)
