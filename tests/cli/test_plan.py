@@ -172,6 +172,23 @@ def test_the_environment_is_named_where_it_may_be_why_something_changes(path: Pa
     assert note_of(Config(), CHANGES) == ""
 
 
+def test_the_environment_is_named_beside_the_plan(
+    capsys: pytest.CaptureFixture[str], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(_url: str, _question: Question) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        return {"changes": CHANGES}
+
+    path.write_text("models: {a: {cmd: 'x ${PORT} ${env.KEY}'}}\n")
+    monkeypatch.setenv("KEY", "s3cret")
+    monkeypatch.setattr(command, "ask", answer)
+    status, out, err = outcome(capsys, "-config", str(path))
+
+    assert (status, out) == (0, table(CHANGES) + "\n")
+    assert err.startswith("llama-swap plan: KEY in the environment of this command may differ")
+    assert "s3cret" not in err
+
+
 @pytest.mark.parametrize("is_json", [False, True])
 def test_the_plan_is_printed(
     capsys: pytest.CaptureFixture[str],
