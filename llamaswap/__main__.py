@@ -5,10 +5,13 @@ Nothing heavy is imported before it is known that it is needed.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
+from typing import TextIO, cast
 
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
 from llamaswap.cli.flags import USAGE, UsageError, parse_flags
@@ -28,6 +31,9 @@ name and returns the exit status."""
 UNREAD = 141
 """The exit status where nobody reads on: that of a program which SIGPIPE has ended."""
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What the system says where our output cannot be written."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
@@ -35,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words and words[0] in COMMANDS:
         module, function = COMMANDS[words[0]]
         command: Callable[[Sequence[str]], int] = getattr(import_module(module), function)
-        return _run(command, words[1:])
+        return _run(partial(command, words[1:]))
     try:
         flags = parse_flags(words)
     except UsageError as exc:
@@ -47,26 +53,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if flags.ignored:
         print(f"llama-swap: ignored: {' '.join(flags.ignored)}", file=sys.stderr)
     if flags.switch("version"):
-        print(f"version: {VERSION} ({COMMIT}), built at {BUILT_AT}")
-        return 0
+        return _run(_tell_version)
     _ignore_hangup()
     from llamaswap.cli.serve import serve  # noqa: PLC0415 - only when asked for
 
     return serve(flags)
 
 
-def _run(command: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
-    """Run a command; a reader of its output who has seen enough is no fault."""
+def _tell_version() -> int:
+    print(f"version: {VERSION} ({COMMIT}), built at {BUILT_AT}")
+    return 0
+
+
+def _run(command: Callable[[], int]) -> int:
+    """Run what prints; a reader of its output who has seen enough is no fault."""
+    # A shell can close it (>&-).
+    stdout = cast("TextIO | None", sys.stdout)
     try:
         try:
-            return command(words)
+            return command()
         finally:
             # What is still buffered, the help too, would be told when nobody can catch it.
-            sys.stdout.flush()
+            if stdout is not None:
+                stdout.flush()
     except BrokenPipeError:
-        # The interpreter flushes once more when it ends; that must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up(stdout)
         return UNREAD
+    except OSError as exc:
+        # Of files that are named the commands themselves tell.
+        if exc.errno not in _FULL or exc.filename is not None:
+            raise
+        _give_up(stdout)
+        try:
+            print(f"llama-swap: the output cannot be written: {exc.strerror}", file=sys.stderr)
+        except OSError:
+            _give_up(sys.stderr)
+        return 1
+
+
+def _give_up(stream: TextIO | None) -> None:
+    """Let nothing more be written: the interpreter flushes once more when it ends."""
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _ignore_hangup() -> None:

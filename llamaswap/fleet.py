@@ -6,9 +6,10 @@ Pure. Here configuration ends: below the service nobody knows `Config`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import urlsplit
 
-from attrs import evolve
+from attrs import asdict, evolve
 
 from llamaswap.config.document import Place, Report
 from llamaswap.config.ports import fill_port
@@ -20,7 +21,7 @@ from llamaswap.policy.eviction import Groups
 from llamaswap.policy.matrix import compile_matrix
 from llamaswap.policy.matrix_links import MatrixError
 from llamaswap.policy.messages import Target
-from llamaswap.policy.plan import Change, assign_ports
+from llamaswap.policy.plan import Change, Plan, Step, assign_ports, plan
 from llamaswap.policy.rules import EvictionPolicy, Fairness, Fleet, ModelId, ModelRule
 from llamaswap.router import ModelSpec
 from llamaswap.upstream.process import UpstreamSpec
@@ -88,35 +89,60 @@ def _with_ports_of(old: Config, new: Config) -> Config:
     return evolve(new, models=models)
 
 
-def foresee(old: Config, new: Config) -> tuple[Change, ...]:
-    """Say what a reload from ``old`` to ``new`` would do to each model, sorted by model.
+def steps_to(old: Config, new: Config, running: Mapping[ModelId, object]) -> Plan:
+    """Say what a reload to ``new`` does to each model, as the scheduler will decide it.
 
-    Who is replaced may get another port on the way. That is no reason, so it is
-    compared with the one it has.
+    Args:
+      old: in force until then.
+      new: with the ports that it gets.
+      running: what the processes were started with. Those that are not as ``old``
+        says are of an earlier configuration and drain.
     """
-    new = _with_ports_of(old, keep_ports(old, new))
+    now = _specifications(old) | dict(running)
+    rules = {model: ModelRule(specification) for model, specification in now.items()}
+    steps = plan(rules, fleet_of(new).models)
+    # What an earlier reload has removed leaves whatever this one says.
+    return evolve(steps, remove=tuple(model for model in steps.remove if model in old.models))
+
+
+def foresee(old: Config, new: Config, running: Mapping[ModelId, object]) -> tuple[Change, ...]:
+    """Say what a reload would do to each model and why, sorted by model; see `steps_to`."""
+    now = _specifications(old) | dict(running)
+    words = cast("dict[Step, tuple[ModelId, ...]]", asdict(steps_to(old, new, running)))
+    steps: dict[ModelId, Step] = {m: step for step, models in words.items() for m in models}
     return tuple(
-        _change(old, new, model) for model in sorted(old.models.keys() | new.models.keys())
+        Change(
+            model,
+            step,
+            _process_changes(now[model], new, model) if step == "replace" else (),
+            _changes_at_once(old, new, model),
+        )
+        for model, step in sorted(steps.items())
     )
 
 
-def _change(old: Config, new: Config, model: ModelId) -> Change:
-    if model not in new.models:
-        return Change(model, "remove")
-    if model not in old.models:
-        return Change(model, "add")
-    process = _differing(_process_parts(old, model), _process_parts(new, model))
-    at_once = _differing(_other_parts(old, model), _other_parts(new, model))
-    return Change(model, "replace" if process else "keep", process, at_once)
+def _process_changes(before: object, new: Config, model: ModelId) -> tuple[str, ...]:
+    """Name what differs. Another port is no reason, unless it is the only one."""
+    assert isinstance(before, ModelSpec)
+    port, entry = urlsplit(before.target.url).port, new.models[model]
+    if entry.port is not None and port is not None:
+        new = evolve(new, models={model: fill_port(entry, port)})
+    after = _specification(new, model)
+    return _differing(_process_parts(before), _process_parts(after)) or ("port",)
+
+
+def _changes_at_once(old: Config, new: Config, model: ModelId) -> tuple[str, ...]:
+    if model not in old.models or model not in new.models:
+        return ()
+    return _differing(_other_parts(old, model), _other_parts(new, model))
 
 
 def _differing(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(part for part in old if old[part] != new[part])
 
 
-def _process_parts(config: Config, model: ModelId) -> dict[str, object]:
+def _process_parts(specification: ModelSpec) -> dict[str, object]:
     """Name everything that `_specification` is made of."""
-    specification = _specification(config, model)
     upstream = specification.upstream
     return {
         "command": upstream.argv,
@@ -172,6 +198,10 @@ def _fairness(config: Config) -> Fairness:
         min_residency=settings.min_residency,
         queue_timeout=settings.queue_timeout,
     )
+
+
+def _specifications(config: Config) -> dict[ModelId, object]:
+    return {model: _specification(config, model) for model in config.models}
 
 
 def _specification(config: Config, model: ModelId) -> ModelSpec:

@@ -6,7 +6,7 @@ the router task.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count
@@ -33,7 +33,12 @@ from llamaswap.policy.messages import (
     ViewAsked,
     Waiting,
 )
+from llamaswap.policy.reasons import Reason
 from llamaswap.policy.rules import Fleet, ModelId, Selection
+
+
+def _not_stopped() -> None:
+    """Know of no reason."""
 
 
 @frozen
@@ -47,15 +52,39 @@ class Lease:
     loading: float
     """Seconds of these that the model took from its start to readiness."""
 
+    why_stopped: Callable[[], Reason | None] = field(default=_not_stopped, eq=False)
+    """Says why we have told the model's process to end; ``None``: we have not, so that
+    an answer that breaks off is the fault of its server."""
 
-Answer = Lease | SwapError | tuple[ModelView, ...] | tuple[Waiting, ...] | Explanation | None
+
+@frozen
+class Specifications:
+    """What runs: the specification that each process was started with."""
+
+    by_model: Mapping[ModelId, object]
+
+
+@frozen
+class SpecificationsAsked:
+    """Somebody wants to know what runs; the router itself knows, and answers `Specifications`."""
+
+
+Answer = (
+    Lease
+    | SwapError
+    | tuple[ModelView, ...]
+    | tuple[Waiting, ...]
+    | Explanation
+    | Specifications
+    | None
+)
 
 
 @frozen
 class Envelope:
     """An event, and where its answer goes if it wants one."""
 
-    event: Event
+    event: Event | SpecificationsAsked
     ask: int = 0
     """The number that the answer will carry."""
 
@@ -118,6 +147,15 @@ class RouterClient:
         assert isinstance(answer, Explanation)
         return answer
 
+    async def specifications(self) -> Mapping[ModelId, object]:
+        """Return, for each model with a process, what that was started with.
+
+        After a reload that may be something else than is in force, until it is gone.
+        """
+        answer = await self._ask(SpecificationsAsked(), next(self._numbers))
+        assert isinstance(answer, Specifications)
+        return answer.by_model
+
     def reconfigure(self, fleet: Fleet) -> tuple[Ticket, Callable[[], Awaitable[object]]]:
         """Put ``fleet`` in force for everything that is asked from now on.
 
@@ -142,10 +180,12 @@ class RouterClient:
         ticket = Ticket(next(self._numbers))
         await self._ask(DrainEnded(ticket, reload), ticket)
 
-    async def _ask(self, event: Event, number: int) -> Answer:
+    async def _ask(self, event: Event | SpecificationsAsked, number: int) -> Answer:
         return await _receive(self._send(event, number))
 
-    def _send(self, event: Event, number: int) -> trio.MemoryReceiveChannel[Answer]:
+    def _send(
+        self, event: Event | SpecificationsAsked, number: int
+    ) -> trio.MemoryReceiveChannel[Answer]:
         # Room for the one answer there can be.
         reply, answer = trio.open_memory_channel[Answer](1)
         try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -21,9 +21,9 @@ from attrs import define, evolve, field, frozen
 from llamaswap.config.load import Attempt
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
-from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable
+from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable, steps_to
 from llamaswap.policy.messages import Ticket
-from llamaswap.policy.plan import Change, Plan, plan
+from llamaswap.policy.plan import Change, Plan
 from llamaswap.policy.rules import ModelId
 from llamaswap.preloads import Preloads
 from llamaswap.web.front import Front, Snapshot
@@ -32,6 +32,24 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 Loader: TypeAlias = Callable[[], Attempt]
 """Reads the configuration again; may block, and raises nothing."""
+
+
+def _ignore(*_news: object) -> None:
+    """Listen to nothing."""
+
+
+@frozen
+class ReloadListeners:
+    """Whom reloads tell how they go; none of them may wait or raise."""
+
+    began: Callable[[], object] = _ignore
+    """Told when a configuration is about to be read, or put in force."""
+
+    over: Callable[[Front], object] = _ignore
+    """Told when it is in force, or cannot be."""
+
+
+NOBODY = ReloadListeners()
 
 _ENDED = "the router has ended"
 
@@ -82,6 +100,7 @@ class Reloader:
 
     _inbox: trio.MemorySendChannel[_Wish]
     _front: Front
+    _load: Loader | None
 
     tried: str
     """Digest of the files that were last loaded, or could not be; see `Config.digest`."""
@@ -118,9 +137,24 @@ class Reloader:
         """Put ``config`` in force; for the rest see `reload`."""
         return await self._send(_Wish(config)).outcome()
 
-    def foresee(self, config: Config) -> tuple[Change, ...]:
-        """Say what putting ``config`` in force now would do to each model; changes nothing."""
-        return foresee(self._front.snapshot.config, config)
+    async def foresee(self, config: Config | None = None) -> tuple[Change, ...]:
+        """Say what putting ``config`` in force now would do to each model; changes nothing.
+
+        ``None`` means what stands in the files.
+
+        Raises:
+          ConfigError: it cannot be used.
+          SwapError: the router has ended.
+        """
+        if config is None:
+            config = (await _attempt(self._load)).loaded()
+        refuse_unusable(config)
+        running = await self._front.router.specifications()
+        return foresee(self._front.snapshot.config, self.with_ports(config), running)
+
+    def with_ports(self, config: Config) -> Config:
+        """Return ``config`` with the ports that it would get now."""
+        return keep_ports(_as_it_may_run(self._front.snapshot.config, self.drains), config)
 
     def in_use(self) -> tuple[Config, ...]:
         """Return the configuration in force, and those of which processes may still run."""
@@ -145,6 +179,7 @@ async def run_reloads(
     drain: float,
     load: Loader | None = None,
     preloads: Preloads | None = None,
+    listeners: ReloadListeners = NOBODY,
     *,
     task_status: trio.TaskStatus[Reloader] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -156,12 +191,13 @@ async def run_reloads(
       drain: seconds that replaced and removed models may go on serving.
       load: reads the configuration; ``None``: whoever opened the house gives it.
       preloads: told what has changed; ``None``: nothing is preloaded.
+      listeners: whom to tell how reloads go.
     """
     # No sender may wait: a signal's cannot. One wish for the files waits at most,
     # and one for each task of an embedding program that waits for its end.
     send, wishes = trio.open_memory_channel[_Wish](math.inf)
-    reloader = Reloader(send, front, front.snapshot.config.digest)
-    work = _Reloads(front, drain, load, preloads, reloader)
+    reloader = Reloader(send, front, load, front.snapshot.config.digest)
+    work = _Reloads(front, drain, load, preloads, reloader, listeners)
     if load is not None:
         front.reloader = reloader
 
@@ -185,7 +221,7 @@ async def _carry_out(
         # However this ends: nobody waits for a reload that was cut off.
         tried: _Drain | SwapError = SwapError(_ENDED)
         try:
-            tried = await work.put_in_force(wish.config)
+            tried = await work.try_out(wish.config)
         finally:
             if isinstance(tried, SwapError):
                 wish.settle(tried)
@@ -211,6 +247,14 @@ class _Reloads:
     _load: Loader | None
     _preloads: Preloads | None
     _reloader: Reloader
+    _listeners: ReloadListeners
+
+    async def try_out(self, config: Config | None) -> _Drain | SwapError:
+        """Do what `put_in_force` does, and tell of it."""
+        self._listeners.began()
+        tried = await self.put_in_force(config)
+        self._listeners.over(self._front)
+        return tried
 
     async def put_in_force(self, config: Config | None) -> _Drain | SwapError:
         """Put ``config``, or what stands in the files, in force; it cannot be: say why."""
@@ -222,7 +266,7 @@ class _Reloads:
             logger.warning("reload: the old configuration stays, because of: %s", exc)
             return exc
         try:
-            return self._adopt(new)
+            return self._adopt(new, await self._front.router.specifications())
         except SwapError as exc:
             # The router has ended, and with it whatever could be reloaded.
             return exc
@@ -240,25 +284,23 @@ class _Reloads:
         return outcome
 
     async def _read(self) -> Config:
-        assert self._load is not None, "only who gave a loader is given its reloader"
-        attempt = await trio.to_thread.run_sync(self._load, abandon_on_cancel=True)
+        attempt = await _attempt(self._load)
         self._reloader.tried = attempt.digest
         config = attempt.loaded()
         warn_of(config)
         return config
 
-    def _adopt(self, config: Config) -> _Drain:
+    def _adopt(self, config: Config, running: Mapping[ModelId, object]) -> _Drain:
         front, before = self._front, self._front.snapshot.config
-        config = keep_ports(_as_it_may_run(before, self._reloader.drains), config)
-        new = fleet_of(config)
-        steps = plan(fleet_of(before).models, new.models)
+        config = self._reloader.with_ports(config)
+        steps = steps_to(before, config, running)
         logger.info(
             "reload: %d kept, %d replaced, %d removed, %d added",
             *(len(models) for models in (steps.keep, steps.replace, steps.remove, steps.add)),
         )
         # Nothing may come between these lines: a request sees the names of the
         # configuration that the router will serve it by.
-        ticket, settled = front.router.reconfigure(new)
+        ticket, settled = front.router.reconfigure(fleet_of(config))
         front.snapshot = Snapshot.of(config)
         front.faults = None
         if self._preloads is not None:
@@ -284,10 +326,16 @@ def _as_it_may_run(config: Config, drains: Iterable[_Drain]) -> Config:
     models = dict(config.models)
     for drain in drains:
         for model in (*drain.steps.replace, *drain.steps.remove):
-            entry = drain.before.models[model]
-            if models.setdefault(model, entry).port != entry.port:
+            entry = drain.before.models.get(model)
+            # Of one that an even earlier reload has given up, that one's drain tells.
+            if entry is not None and models.setdefault(model, entry).port != entry.port:
                 models[ModelId(f"{model}\0{entry.port}")] = entry
     return evolve(config, models=models)
+
+
+async def _attempt(load: Loader | None) -> Attempt:
+    assert load is not None, "only who gave a loader is given its reloader"
+    return await trio.to_thread.run_sync(load, abandon_on_cancel=True)
 
 
 def warn_of(config: Config) -> None:

@@ -8,7 +8,7 @@ process, a client or a disk. Everybody else holds a `RouterClient`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -25,7 +25,14 @@ from llamaswap.errors import (
     UnavailableError,
     UnknownModelError,
 )
-from llamaswap.inbox import Answer, Envelope, Lease, RouterClient
+from llamaswap.inbox import (
+    Answer,
+    Envelope,
+    Lease,
+    RouterClient,
+    Specifications,
+    SpecificationsAsked,
+)
 from llamaswap.policy.messages import (
     Cause,
     Command,
@@ -146,10 +153,11 @@ class Router:
             batch = await self._receive_batch()
             for envelope in batch:
                 self._book(envelope)
-            events = [envelope.event for envelope in batch]
+            events = [e.event for e in batch if not isinstance(e.event, SpecificationsAsked)]
             commands = self._scheduler.handle(events, trio.current_time())
             for command in commands:
                 self._carry_out(command)
+            self._tell_what_runs(batch)
             if any(isinstance(word, _CHANGING) for word in (*events, *commands)):
                 self._listeners.changed()
 
@@ -234,6 +242,12 @@ class Router:
             case _:
                 assert_never(command)
 
+    def _tell_what_runs(self, batch: Iterable[Envelope]) -> None:
+        for envelope in batch:
+            if isinstance(envelope.event, SpecificationsAsked):
+                specifications = {model: u.spec for model, u in self._upstreams.items()}
+                self._answer(envelope.ask, Specifications(specifications))
+
     def _stop(self, model: ModelId, reason: Reason) -> None:
         # Its end may have been told in the batch that the command answers.
         upstream = self._upstreams.get(model)
@@ -245,7 +259,8 @@ class Router:
     def _grant(self, lease: LeaseId, upstream: _Upstream) -> None:
         asked, now = self._asks[lease].asked_at, trio.current_time()
         loading = max(upstream.ready - max(upstream.began, asked), 0.0)
-        self._answer(lease, Lease(upstream.spec.target, now - asked - loading, loading))
+        target, queued = upstream.spec.target, now - asked - loading
+        self._answer(lease, Lease(target, queued, loading, lambda: upstream.stopping))
 
     def _answer(self, ask: int, answer: Answer) -> None:
         envelope = self._asks.pop(ask, None)

@@ -27,7 +27,7 @@ from llamaswap.policy.plan import Plan
 from llamaswap.policy.rules import ModelId
 from llamaswap.preloads import Preloads, run_preloads
 from llamaswap.relay.client import Pool
-from llamaswap.reload import Loader, Reloader, run_reloads
+from llamaswap.reload import NOBODY, Loader, Reloader, ReloadListeners, run_reloads
 from llamaswap.router import Listeners, run_router
 from llamaswap.upstream.process import run_upstream
 from llamaswap.web.app import App
@@ -213,6 +213,7 @@ async def open_swap_router(
 async def open_house(
     config: Config,
     load: Loader | None = None,
+    reloading: ReloadListeners = NOBODY,
     *,
     listen: str | Sequence[str] | None,
     tls: TlsFiles | None,
@@ -223,6 +224,7 @@ async def open_house(
 
     Args:
       load: reads it; runs in a thread. ``None``: ``POST /api/reload`` is refused.
+      reloading: whom to tell how reloads go.
 
     Yields:
       The router, and whom to ask for a reload.
@@ -255,7 +257,7 @@ async def open_house(
         front = Front(Snapshot.of(config), router, pool, book, changes=changes)
         app, preloads = App(front), Preloads(front)
         async with (
-            open_layer(run_reloads, front, drain, load, preloads, grace=1) as reloads,
+            open_layer(run_reloads, front, drain, load, preloads, reloading, grace=1) as reloads,
             open_layer(run_web, app, addresses, tls, grace=drain) as urls,
             open_layer(run_preloads, preloads, grace=1),
         ):

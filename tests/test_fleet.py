@@ -17,10 +17,10 @@ from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import MatrixConfig
 from llamaswap.errors import ConfigError, Fault
-from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable
+from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable, steps_to
 from llamaswap.policy.messages import Target
 from llamaswap.policy.plan import Change, Plan, plan
-from llamaswap.policy.rules import Fairness
+from llamaswap.policy.rules import Fairness, ModelId
 from llamaswap.router import ModelSpec
 from llamaswap.upstream.process import UpstreamSpec
 from tests.fakes import A, B, C
@@ -197,11 +197,16 @@ EDITS: dict[str, dict[str, Any]] = {
 }
 
 
+def foreseen(old: Config, new: Config) -> tuple[Change, ...]:
+    """Say what a reload would do while nothing runs that is not as ``old`` says."""
+    return foresee(old, keep_ports(old, new), {})
+
+
 @pytest.mark.parametrize(("part", "edit"), EDITS.items(), ids=EDITS)
 def test_the_part_of_the_process_that_differs_is_named(part: str, edit: dict[str, Any]) -> None:
     entry = evolve(RUNNING.models[A], **edit)
 
-    assert foresee(RUNNING, Config({A: entry})) == (Change(A, "replace", (part,)),)
+    assert foreseen(RUNNING, Config({A: entry})) == (Change(A, "replace", (part,)),)
 
 
 def test_no_part_of_the_process_is_without_a_name() -> None:
@@ -228,21 +233,48 @@ def test_what_leaves_the_process_alone_is_named_too() -> None:
     entry = evolve(RUNNING.models[A], concurrency_limit=3, ttl=9, aliases=("b",), name="N")
     new = Config({A: entry, B: entry})
 
-    assert foresee(RUNNING, new) == (
+    assert foreseen(RUNNING, new) == (
         Change(A, "keep", (), ("limit", "ttl", "aliases", "name")),
         Change(B, "add"),
     )
-    assert foresee(new, RUNNING)[1] == Change(B, "remove")
+    assert foreseen(new, RUNNING)[1] == Change(B, "remove")
 
 
 def test_another_port_is_no_reason_to_replace_a_model() -> None:
     old = written(b="x", c="y")
     new = written(a="z", b="changed", c="y")
 
-    assert foresee(old, new) == (
+    assert foreseen(old, new) == (
         Change(A, "add"),
         Change(B, "replace", ("command",)),
         Change(C, "keep"),
+    )
+
+
+def running(config: Config, *models: ModelId) -> dict[ModelId, object]:
+    """Return what processes of an earlier configuration were started with."""
+    return {model: fleet_of(config).models[model].specification for model in models}
+
+
+def test_what_runs_counts_and_not_what_was_wanted_last() -> None:
+    first = written(a="x", b="y", c="z")
+    second = keep_ports(first, written(a="changed", c="z"))
+    drains = running(first, A, B)
+
+    assert foresee(second, first, drains) == (
+        Change(A, "keep"),
+        Change(B, "keep"),
+        Change(C, "keep"),
+    )
+    assert steps_to(second, first, drains) == Plan(keep=(A, B, C))
+    assert foresee(second, second, drains) == (
+        Change(A, "replace", ("command",)),
+        Change(C, "keep"),
+    )
+    assert foresee(second, written(b="new", c="z"), drains) == (
+        Change(A, "remove"),
+        Change(B, "replace", ("command",)),
+        Change(C, "replace", ("port",)),
     )
 
 
@@ -256,8 +288,8 @@ def test_what_is_foreseen_is_what_a_reload_does() -> None:
     ]
     for old, new in product(configurations, repeat=2):
         steps = plan(fleet_of(old).models, fleet_of(keep_ports(old, new)).models)
-        foreseen = {change.model: change.step for change in foresee(old, new)}
-        assert foreseen == {model: step for step, ms in asdict(steps).items() for model in ms}
+        words = {change.model: change.step for change in foreseen(old, new)}
+        assert words == {model: step for step, ms in asdict(steps).items() for model in ms}
 
 
 def entry_of(cmd: str, env: str, ttl: int) -> dict[str, object]:
@@ -295,7 +327,7 @@ def test_the_same_file_again_changes_nothing(versions: list[dict[str, dict[str, 
     assert plan(fleet_of(in_force).models, fleet_of(again).models) == Plan(
         keep=tuple(sorted(in_force.models))
     )
-    assert foresee(in_force, loaded(versions[-1])) == tuple(
+    assert foreseen(in_force, loaded(versions[-1])) == tuple(
         Change(model, "keep") for model in sorted(in_force.models)
     )
 

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from llamaswap.errors import BusyError, SwapError
-from llamaswap.inbox import Answer, Envelope, Lease, RouterClient
+from llamaswap.inbox import Answer, Envelope, Lease, RouterClient, SpecificationsAsked
 from llamaswap.policy.messages import (
     DrainEnded,
     Event,
@@ -37,9 +37,9 @@ class Desk:
         self.outbox, self.inbox = trio.open_memory_channel[Envelope](inf)
         self.client = RouterClient(self.outbox)
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[Event | SpecificationsAsked]:
         """Take what has arrived."""
-        events: list[Event] = []
+        events: list[Event | SpecificationsAsked] = []
         try:
             while True:
                 events.append(self.inbox.receive_nowait().event)

@@ -18,7 +18,7 @@ from llamaswap.errors import ConfigError, Fault, SwapError
 from llamaswap.fleet import fleet_of
 from llamaswap.inbox import Envelope, RouterClient
 from llamaswap.observe.logs import LogBook
-from llamaswap.policy.plan import Plan
+from llamaswap.policy.plan import Change, Plan
 from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import Pool
 from llamaswap.reload import Loader, Reloader, run_reloads
@@ -282,10 +282,51 @@ async def test_a_second_reload_is_in_force_at_once_and_each_has_its_drain_time(
     stop = fake.stop
     assert story == [
         (2 + 30 + stop, Plan(keep=(B,), replace=(A,))),
-        (22 + 30 + stop, Plan(keep=(A,), replace=(B,))),
+        # A still ran as the first configuration said when the third came.
+        (22 + 30 + stop, Plan(replace=(A, B))),
     ]
     gone = [(moment, model) for moment, what, model in fake.story if what == "gone"]
     assert gone[:2] == [(32 + stop, "a"), (52 + stop, "b")]
+
+
+async def test_who_still_drains_and_is_wanted_back_is_kept_and_that_is_foreseen(
+    autojump_clock: MockClock,
+) -> None:
+    entries = {A: ENTRY, B: evolve(ENTRY, cmd="b")}
+    old = Config(entries, (group("a", "b", swap=False),))
+    other = evolve(old, models={A: evolve(ENTRY, env=("A=1",))}, groups=())
+    fake = FakeUpstreams()
+
+    async with (
+        opened(None, old, fake) as (front, reloader),
+        trio.open_nursery() as nursery,
+        front.router.lease(A),
+        front.router.lease(B),
+    ):
+        nursery.start_soon(reloader.put, other)
+        await trio.sleep(5)
+        assert await reloader.foresee(other) == (Change(A, "replace", ("environment",)),)
+        foreseen = await reloader.foresee(old)
+        assert await reloader.put(old) == Plan(keep=(A, B))
+        # Nobody had to wait for the end of the drain.
+        assert trio.current_time() == 2 * fake.load + 5
+
+    assert foreseen == (Change(A, "keep"), Change(B, "keep"))
+    assert fake.told().count("start a") == 1
+
+
+async def test_what_stands_in_the_files_is_foreseen_and_stays_there(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    unusable = evolve(NEW, unsupported=("matrix",))
+    async with opened(files(NEW, BAD, unusable).load) as (front, reloader):
+        assert await reloader.foresee() == (Change(A, "keep"), Change(B, "add"))
+        for _ in range(2):
+            with pytest.raises(ConfigError):
+                await reloader.foresee()
+        assert (front.snapshot.config, front.faults, reloader.tried) == (OLD, None, "old")
+
+    assert caplog.messages == []
 
 
 async def test_a_number_of_a_process_that_drains_goes_to_nobody_else(

@@ -337,6 +337,18 @@ async def test_a_reload_keeps_what_is_equal_and_replaces_what_has_changed(
         ]
 
 
+async def test_what_runs_is_told_with_what_it_was_started_with(autojump_clock: MockClock) -> None:
+    old = fleet(A, B, swap=False)
+    rules = {A: evolve(old.models[A], specification=spec_of(A, "--new")), B: old.models[B]}
+    async with opened(old, FakeUpstreams()) as router:
+        assert await router.specifications() == {}
+        async with router.lease(A):
+            router.reconfigure(evolve(old, models=rules))
+            assert await router.specifications() == {A: spec_of(A)}
+        await use(router, A)
+        assert await router.specifications() == {A: spec_of(A, "--new")}
+
+
 async def test_a_removed_model_is_unknown_from_then_on(autojump_clock: MockClock) -> None:
     async with opened(fleet(A, B), FakeUpstreams()) as router:
         _, settled = router.reconfigure(fleet(A))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import sys
 from contextlib import AsyncExitStack
 from functools import partial
@@ -22,6 +23,7 @@ from llamaswap.cli.faults import say_faults
 from llamaswap.cli.flags import Flags
 from llamaswap.cli.signals import run_reload_orders, run_signals
 from llamaswap.cli.state import state_file
+from llamaswap.cli.systemd import Systemd, take_address
 from llamaswap.cli.watching import run_watch
 from llamaswap.config.load import Attempt, attempt_config
 from llamaswap.config.schema import Config
@@ -29,7 +31,7 @@ from llamaswap.config.watch import fingerprint
 from llamaswap.errors import ConfigError, SwapError
 from llamaswap.fleet import refuse_unusable
 from llamaswap.observe.logs import ROOT_LOGGER, run_log_keeping
-from llamaswap.reload import warn_of
+from llamaswap.reload import ReloadListeners, warn_of
 from llamaswap.service import open_house, open_layer
 from llamaswap.web.tls import TlsFiles
 
@@ -118,11 +120,14 @@ async def run_until_signal(
     """
     logging.getLogger(ROOT_LOGGER).setLevel(logging.INFO)
     console = Console()
+    systemd = Systemd(take_address(os.environ))
+    reloading = ReloadListeners(systemd.reloading, systemd.ready)
     async with (
         open_layer(console.run, grace=2),
         open_layer(run_log_keeping, console.say, grace=1),
         open_layer(run_signals, console, grace=0) as orders,
-        open_house(config, origin.load, listen=listen, tls=tls, state=state_file()) as (
+        open_layer(systemd.run, grace=2),
+        open_house(config, origin.load, reloading, listen=listen, tls=tls, state=state_file()) as (
             swap,
             reloader,
         ),
@@ -134,7 +139,9 @@ async def run_until_signal(
         warn_of(config)
         announce(swap.urls)
         keep_for_good()
+        systemd.ready(swap.app.front)
         await orders.leave.wait()
+        systemd.stopping()
         logger.info("leaving: finishing open requests; a second signal kills at once")
 
 

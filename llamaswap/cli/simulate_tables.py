@@ -29,8 +29,7 @@ def overview(report: Report) -> str:
     head = ["model", "requests", "served", "refused", "p50", "p95", "max"]
     head += ["loads", "evicted", "ready", "busy"]
     rows = [[_short(model), *_cells(entry, report)] for model, entry in report.models.items()]
-    lines = laid_out([head, *rows, _total(report)])
-    return "\n".join([*lines, "", *_summary(report)])
+    return "\n".join([laid_out([head, *rows, _total(report)]), "", *_summary(report)])
 
 
 def _cells(model: ModelReport, report: Report) -> list[str]:
@@ -107,7 +106,7 @@ def compared(ours: Report, theirs: Report, names: tuple[str, str]) -> str:
         one, other = ours.models.get(model), theirs.models.get(model)
         models.append([_short(model), *_beside(one, other)])
     note = f"Unmarked: {first}; marked ': {second}. Waits are in seconds."
-    return "\n".join([*laid_out(rows), "", *laid_out(models), "", note])
+    return "\n".join([laid_out(rows), "", laid_out(models), "", note])
 
 
 def _pair(ours: float, theirs: float) -> list[str]:
@@ -134,7 +133,7 @@ def _beside(one: ModelReport | None, other: ModelReport | None) -> list[str]:
     return cells
 
 
-def laid_out(rows: Sequence[Sequence[str]]) -> list[str]:
+def laid_out(rows: Sequence[Sequence[str]]) -> str:
     """Return rows as lines: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines: list[str] = []
@@ -142,7 +141,7 @@ def laid_out(rows: Sequence[Sequence[str]]) -> list[str]:
         cells = [first.ljust(widths[0])]
         cells += [cell.rjust(width + GAP) for cell, width in zip(others, widths[1:], strict=True)]
         lines.append("".join(cells).rstrip())
-    return lines
+    return "\n".join(lines)
 
 
 # The timeline

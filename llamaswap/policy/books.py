@@ -28,7 +28,7 @@ from llamaswap.policy.places import Place, Swap, WayOut
 from llamaswap.policy.reasons import Reason, Why
 from llamaswap.policy.rules import Choice, Fleet, ModelId, Situation
 
-BEGIN_EFFORT = 200
+QUESTIONS_PER_BEGIN = 25
 """What beginning a swap counts in `Books.effort`: it raises all questions anew."""
 
 
@@ -201,7 +201,7 @@ class Books:
 
     def promise(self, place: Place, evict: frozenset[ModelId]) -> Swap:
         """Begin a swap."""
-        self.effort += BEGIN_EFFORT
+        self.effort += QUESTIONS_PER_BEGIN * self.fleet.evictions.effort
         swap = Swap(place, evict, set(evict))
         self.swaps[place.model] = swap
         for victim in evict:
@@ -314,7 +314,7 @@ class Books:
     def _asked(self) -> Situation:
         if self._situation is None:
             self._situation = self.fleet.evictions.at(self.running, self.leaving)
-        self.effort += self._situation.effort
+        self.effort += self.fleet.evictions.effort
         return self._situation
 
     def _forget_answers(self) -> None:

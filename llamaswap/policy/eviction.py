@@ -68,6 +68,11 @@ class Groups:
                 spared[rule.name] = frozenset(persistent.difference(rule.members) | own)
         return cls(group_of, spared)
 
+    @property
+    def effort(self) -> int:
+        """What a question costs: there is no cheaper sort."""
+        return 1
+
     def at(
         self, running: AbstractSet[ModelId], leaving: AbstractSet[ModelId] = frozenset()
     ) -> GroupSituation:
@@ -93,11 +98,6 @@ class GroupSituation:
         factory=dict[str, frozenset[ModelId]], init=False
     )
     """By group: equal answers are one object."""
-
-    @property
-    def effort(self) -> int:
-        """What a question costs: there is no cheaper sort."""
-        return 1
 
     def __call__(self, wanted: ModelId) -> frozenset[ModelId]:
         """Return those that run and must be gone before ``wanted`` may."""

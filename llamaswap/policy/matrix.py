@@ -19,6 +19,10 @@ from llamaswap.policy.rules import Choice, ModelId
 DEFAULT_COST = 1
 """What it costs to evict a model that is named in no ``evict_costs``."""
 
+NODES_PER_EFFORT = 150
+"""A question to a hundred factors of ten models takes some eight times as long as one
+to groups (``tests/bench/scheduling.py``)."""
+
 _NOBODY: frozenset[ModelId] = frozenset()
 
 
@@ -36,6 +40,11 @@ class Matrix:
     """What an eviction costs, where it is not `DEFAULT_COST`."""
 
     graph: Graph
+
+    @property
+    def effort(self) -> int:
+        """What a question costs, compared with one to groups."""
+        return 1 + len(self.graph.nodes) // NODES_PER_EFFORT
 
     def at(
         self, running: AbstractSet[ModelId], leaving: AbstractSet[ModelId] = _NOBODY
@@ -99,11 +108,6 @@ class MatrixSituation:
         self._prices = {bits[model]: cost(model) for model in staying if model in bits}
         self._staying = _union(self._prices)
         self._lost = sum(cost(model) for model in staying if model not in bits)
-
-    @property
-    def effort(self) -> int:
-        """What a question costs, compared with one to groups, in a matrix of a thousand models."""
-        return 8
 
     def __call__(self, wanted: ModelId) -> frozenset[ModelId]:
         """Return those that run and must be gone before ``wanted`` may: the cheapest set decides.

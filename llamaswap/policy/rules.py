@@ -63,11 +63,6 @@ class Choice:
 class Situation(Protocol):
     """What an eviction policy says while the same models run; it may remember its answers."""
 
-    @property
-    def effort(self) -> int:
-        """What a question costs, compared with the cheapest sort."""
-        ...
-
     def __call__(self, wanted: ModelId) -> frozenset[ModelId]:
         """Say which of those that run must be gone before ``wanted`` may, which may be one."""
         ...
@@ -86,6 +81,11 @@ class Situation(Protocol):
 
 class EvictionPolicy(Protocol):
     """The rule that says who must leave for whom."""
+
+    @property
+    def effort(self) -> int:
+        """What a question costs, compared with the cheapest sort."""
+        ...
 
     def at(self, running: AbstractSet[ModelId], leaving: AbstractSet[ModelId] = ...) -> Situation:
         """Return what it says as long as these models run.

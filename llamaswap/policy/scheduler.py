@@ -24,6 +24,7 @@ from llamaswap.policy.messages import (
     DrainEnded,
     Event,
     ExplainAsked,
+    Explanation,
     Gone,
     Learned,
     LeaseAsked,
@@ -31,6 +32,7 @@ from llamaswap.policy.messages import (
     LeaseReturned,
     ModelState,
     ModelView,
+    Outcome,
     QueueAsked,
     Ready,
     Reconfigure,
@@ -274,7 +276,10 @@ class Scheduler:
     def _answer(self, question: QueueAsked | ExplainAsked, now: float) -> Command:
         if isinstance(question, QueueAsked):
             return queue_view(self._books, question.ticket, now)
-        return explain(self._books, question.ticket, question.model, now)
+        told = explain(self._books, question.ticket, question.model, now)
+        if self._leaving and told.model in self.fleet.models:
+            return Explanation(told.ticket, told.model, Outcome.REFUSE, str(LEAVING), None)
+        return told
 
     def _view(self, ticket: Ticket) -> View:
         places = sorted(self._books.places.items())

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from string import punctuation
 from typing import TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from attrs import frozen
 
@@ -27,6 +28,11 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 # names, no NUL, no kind of line break inside a value.
 _REQUEST_LINE = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+ [\x21-\x7e]+ HTTP/1\.1\r\n")
 _FIELDS = re.compile(rb"(?:[-!#$%&'*+.^_`|~0-9A-Za-z]+: [^\x00\r\n\v\f]*\r\n)*")
+
+# What RFC 3986 lets stand in a path, and what is encoded already. The query keeps
+# whatever does not end the request line.
+_PATH_SAFE = "/!$&'()*+,;=:@[]%"
+_QUERY_SAFE = punctuation
 
 _FRAMING = {b"content-length", b"transfer-encoding"}
 _SILENT = {b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE"}
@@ -44,6 +50,8 @@ class Route:
     """What a ``Host`` header says."""
 
     path: bytes
+    """Percent-encoded where it has to be."""
+
     query: bytes
 
     @property
@@ -90,8 +98,8 @@ def _route(url: str) -> Route:
         host=parts.hostname,
         port=parts.port or _DEFAULT_PORTS[parts.scheme],
         authority=parts.netloc.rpartition("@")[2].encode("ascii"),
-        path=parts.path.encode("ascii"),
-        query=parts.query.encode("ascii"),
+        path=quote(parts.path, _PATH_SAFE).encode("ascii"),
+        query=quote(parts.query, _QUERY_SAFE).encode("ascii"),
     )
 
 

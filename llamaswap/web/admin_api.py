@@ -10,6 +10,7 @@ import trio
 from attrs import asdict
 
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
+from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, Fault, SwapError
 from llamaswap.web.asgi import JSON, Answer, Request
 from llamaswap.web.front import Front, Reloading
@@ -66,6 +67,8 @@ async def reload(front: Front, _request: Request, answer: Answer) -> None:
 async def plan(front: Front, request: Request, answer: Answer) -> None:
     """Say what a reload to the models in the body would do to each; change nothing.
 
+    Without a body: what a reload of our own files would do.
+
     Raises:
       NoSourceError: a program gave the configuration.
       RequestError: the body is no proposal.
@@ -73,11 +76,15 @@ async def plan(front: Front, request: Request, answer: Answer) -> None:
     reloader = _reloader_of(front)
     body = await request.body()
     try:
-        config = await trio.to_thread.run_sync(read_proposal, body, abandon_on_cancel=True)
+        changes = await reloader.foresee(await _proposed(body) if body else None)
     except ConfigError as exc:
         await _refuse(answer, exc)
     else:
-        await answer.json({"changes": [asdict(change) for change in reloader.foresee(config)]})
+        await answer.json({"changes": [asdict(change) for change in changes]})
+
+
+async def _proposed(body: bytes) -> Config:
+    return await trio.to_thread.run_sync(read_proposal, body, abandon_on_cancel=True)
 
 
 def _reloader_of(front: Front) -> Reloading:

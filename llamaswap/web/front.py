@@ -63,8 +63,8 @@ class Reloading(Protocol):
         """Read the configuration again, and return when it is in force."""
         ...
 
-    def foresee(self, config: Config) -> tuple[Change, ...]:
-        """Say what putting ``config`` in force would do to each model."""
+    async def foresee(self, config: Config | None) -> tuple[Change, ...]:
+        """Say what putting ``config``, or what stands in the files, in force would do."""
         ...
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import trio
 from attrs import frozen
 
-from llamaswap.errors import UpstreamError
+from llamaswap.errors import SwapError, UnavailableError, UpstreamError
 from llamaswap.inbox import Lease
 from llamaswap.policy.rewrites import Headers, answer_headers, forward_headers
 from llamaswap.policy.rules import ModelId, Selection
@@ -74,10 +74,11 @@ async def pass_on(
         try:
             await relay(front.pool, lease.target, head, asked.body, _timed(lease, answer), answer)
         except UpstreamError as exc:
-            logger.warning("%s: %s", lease.target.model, exc)
+            error = _to_blame(lease, exc)
+            logger.warning("%s: %s", lease.target.model, error)
             if not answer.status:
-                raise
-            await _break_off(request, answer, exc)
+                raise error from exc
+            await _break_off(request, answer, error)
 
 
 def _timed(lease: Lease, answer: Answer) -> Callable[[Headers], list[Header]]:
@@ -98,7 +99,16 @@ def _timed(lease: Lease, answer: Answer) -> Callable[[Headers], list[Header]]:
     return with_timing
 
 
-async def _break_off(request: Request, answer: Answer, error: UpstreamError) -> None:
+def _to_blame(lease: Lease, error: UpstreamError) -> SwapError:
+    """Return what went wrong: a server that we have stopped is not to blame for it."""
+    reason = lease.why_stopped()
+    if reason is None:
+        return error
+    model = lease.target.model
+    return UnavailableError(f"the model {model!r} was stopped before its answer ended: {reason}")
+
+
+async def _break_off(request: Request, answer: Answer, error: SwapError) -> None:
     """Let the client see that what it got is not the whole answer."""
     if answer.takes_events:
         await answer.end(event_of(request.path, error))

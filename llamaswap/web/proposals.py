@@ -1,6 +1,7 @@
 """Models that somebody thinks of running: as a body of ``POST /api/plan``, and read from it.
 
-Who asks sends the models as the configuration's own keys, with everything
+Without a body the instance plans its own files, as a reload would read them. For
+others, who asks sends the models as the configuration's own keys, with everything
 filled in but ``${PORT}``: a port belongs to the instance, which gives it as a
 reload would. Not the files: the instance would fill in ``${env.NAME}`` from its
 own environment and look at paths of its own machine, and the faults it answers

@@ -12,8 +12,7 @@ from typing import Self
 
 from attrs import asdict, define, field, frozen
 
-GAP = 2
-"""Blanks between columns."""
+from llamaswap.cli.simulate_tables import laid_out
 
 NOTHING = "-"
 """Stands where nobody measured."""
@@ -92,14 +91,3 @@ class Figures:
             for row in rows:
                 row.append(self.ratio(row[0]))
         return laid_out([head, *rows])
-
-
-def laid_out(rows: list[list[str]]) -> str:
-    """Return rows as lines: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines: list[str] = []
-    for first, *others in rows:
-        cells = [first.ljust(widths[0])]
-        cells += [cell.rjust(width + GAP) for cell, width in zip(others, widths[1:], strict=True)]
-        lines.append("".join(cells).rstrip())
-    return "\n".join(lines)

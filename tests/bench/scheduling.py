@@ -20,6 +20,7 @@ from unittest.mock import patch
 
 from attrs import define, field
 
+from llamaswap.cli.simulate_tables import laid_out
 from llamaswap.policy.eviction import GroupRule, Groups
 from llamaswap.policy.matrix import compile_matrix
 from llamaswap.policy.messages import Command, Event
@@ -30,7 +31,6 @@ from llamaswap.policy.simulation import Planner, Request, Times, play, simulate
 from llamaswap.policy.simulation_report import Report
 from llamaswap.policy.synthetic import Spec, traffic
 from llamaswap.policy.turns import Turns
-from tests.bench.measure import laid_out
 from tests.bench.offline import FirstComeFirstServed, Hindsight, Job, Visit
 
 MODELS, WAITING = 1000, 10_000

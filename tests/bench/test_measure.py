@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bench.measure import Figures, Sample, laid_out
+from tests.bench.measure import Figures, Sample
 
 
 def test_sample_tells_rate_and_work() -> None:
@@ -16,12 +16,6 @@ def test_sample_survives_the_way_between_processes() -> None:
     sample = Sample(count=200, seconds=2.0, median=0.01, processor=0.1)
 
     assert Sample.from_json(sample.to_json()) == sample
-
-
-def test_columns_are_aligned() -> None:
-    assert laid_out([["", "ours"], ["requests/s", "1,000"], ["added, ms", "-"]]) == (
-        "             ours\nrequests/s  1,000\nadded, ms       -"
-    )
 
 
 def test_figures_are_medians_of_the_rounds() -> None:

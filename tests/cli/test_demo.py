@@ -128,10 +128,12 @@ def test_two_real_models_swap_and_nothing_is_left_behind(
         )
 
     assert done.returncode == 0, done.stderr
+    precise, creative = re.findall(r"^\S+ → (.*?)\n\n", done.stdout, re.MULTILINE | re.DOTALL)
+    # Without chance, and by chance with a seed: what is said is certain, at most its
+    # words depend on the machine's arithmetic.
+    assert "Paris" in precise
+    assert re.search(r"\w", creative)
     for model in ("smollm2-precise", "smollm2-creative"):
-        answer = re.search(rf"^{model} → (.+)", done.stdout, re.MULTILINE)
-        assert answer is not None
-        assert len(answer[1]) > 10
         assert re.search(
             rf"^{model} +\d\.\d\d s +\d+\.\d\d s +\d+\.\d\d s +\d+$", done.stdout, re.MULTILINE
         )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -65,20 +68,75 @@ def test_each_command_has_its_own_help_and_stands_in_the_usage(
     assert f" llama-swap {command} " in USAGE
 
 
+def outcome(words: tuple[str, ...], stdout: int | IO[bytes], *, unbuffered: str) -> tuple[int, str]:
+    """Run a command that prints into ``stdout``; return its status and what it says beside."""
+    argv = [sys.executable, "-m", "llamaswap", *words]
+    env = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    run = subprocess.run(
+        argv, check=False, cwd=ROOT, env=env, stdout=stdout, stderr=subprocess.PIPE, text=True
+    )
+    return run.returncode, run.stderr
+
+
+# The program itself stands for a model: nobody comes so far as to load it.
+DEMO = ("demo", "--once", "--gguf", sys.executable, "--listen", "127.0.0.1:0")
+
+PRINTING = {
+    "at once": (("schema",), "1"),
+    "at the end": (("schema",), ""),
+    # Unbuffered, argparse notices first and says nothing.
+    "help": (("simulate", "-h"), ""),
+    "the version": (("-version",), "1"),
+    "the demo": (DEMO, ""),
+}
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there, a pipe breaks with another error")
-@pytest.mark.parametrize("words", [("schema",), ("simulate", "-h")])
-def test_a_reader_who_has_left_is_no_fault(words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("words", "unbuffered"), PRINTING.values(), ids=PRINTING)
+def test_a_reader_who_has_left_is_no_fault(words: tuple[str, ...], unbuffered: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    argv = [sys.executable, "-m", "llamaswap", *words]
-    # Unbuffered, argparse notices first and says nothing.
-    env = os.environ | {"PYTHONUNBUFFERED": ""}
-    run = subprocess.run(
-        argv, check=False, cwd=ROOT, env=env, stdout=writer, stderr=subprocess.PIPE, text=True
-    )
+    found = outcome(words, writer, unbuffered=unbuffered)
     os.close(writer)
 
-    assert (run.returncode, run.stderr) == (UNREAD, "")
+    assert found == (UNREAD, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is full")
+@pytest.mark.parametrize(("words", "unbuffered"), PRINTING.values(), ids=PRINTING)
+def test_an_output_that_cannot_be_written_is_a_sentence(
+    words: tuple[str, ...], unbuffered: str
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        found = outcome(words, full, unbuffered=unbuffered)
+
+    assert found == (1, "llama-swap: the output cannot be written: No space left on device\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is full")
+def test_where_not_even_the_fault_can_be_told_the_status_tells_it() -> None:
+    argv = [sys.executable, "-m", "llamaswap", "check", "-config", "/nowhere"]
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(argv, check=False, cwd=ROOT, stderr=full)
+
+    assert run.returncode == 1
+
+
+def test_a_program_without_stdout_prints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+
+    assert main(["-version"]) == 0
+
+
+def test_another_fault_of_the_system_is_not_one_of_the_output(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_words: Sequence[str]) -> int:
+        raise OSError(errno.ENOSPC, "full", "/a/file")
+
+    monkeypatch.setattr("llamaswap.cli.show_schema.show_schema", refuse)
+    with pytest.raises(OSError, match="/a/file"):
+        main(["schema"])
 
 
 def test_an_unknown_flag_is_told_with_the_usage(capsys: pytest.CaptureFixture[str]) -> None:

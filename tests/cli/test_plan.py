@@ -13,8 +13,10 @@ import trio
 from llamaswap.__main__ import main
 from llamaswap.cli import plan as command
 from llamaswap.cli.instance import Question
-from llamaswap.cli.plan import question_of, table
+from llamaswap.cli.plan import note_of, question_of, table
+from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config
+from llamaswap.errors import ConfigError, Fault
 
 CHANGES: list[dict[str, Any]] = [
     {"model": "a", "step": "keep", "process": [], "at_once": ["limit", "ttl"]},
@@ -37,7 +39,7 @@ def test_each_model_has_a_line_with_the_reason() -> None:
     assert table(CHANGES).splitlines() == [
         "keep     a    the same process; applied at once: limit, ttl",
         "replace  bee  changed: command, address",
-        "remove   c    not in these files",
+        "remove   c    not in the files",
         "add      d    new",
         "1 kept, 1 replaced, 1 removed, 1 added",
     ]
@@ -107,7 +109,7 @@ def test_the_help_tells_whose_environment_counts_and_the_exit_status(
         main(["plan", "-h"])
     help_text = " ".join(capsys.readouterr().out.split())
 
-    assert "${env.NAME} in the files is what NAME is for this command" in help_text
+    assert "${env.NAME} in files that are named is what NAME is for this command" in help_text
     assert "Exit status: 0 if there is a plan, whatever it says; 1 if the files" in help_text
 
 
@@ -117,7 +119,7 @@ def test_keys_without_behaviour_are_faults(capsys: pytest.CaptureFixture[str], p
     assert "not supported yet" in outcome(capsys, "-config", str(path))[2]
 
 
-@pytest.mark.parametrize("arguments", [(), ("-config",), ("-config", "x", "-port", "1")])
+@pytest.mark.parametrize("arguments", [("-config",), ("-config", "x", "-port", "1")])
 def test_a_wrong_use_is_told_with_the_usage(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:
@@ -133,6 +135,58 @@ def test_the_instance_is_sent_the_models() -> None:
 
     assert (question.method, question.path, question.proof) == ("POST", "/api/plan", "changes")
     assert json.loads(question.body)["models"] == {}
+
+
+def test_without_files_the_instance_plans_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = (Fault("models.a.ttl", "invalid TTL -2", "/etc/c.yaml", 3, 5),)
+    answers: list[dict[str, Any] | ConfigError] = [{"changes": CHANGES}, ConfigError(faults)]
+
+    async def answer(_url: str, question: Question) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        assert question.body == b""
+        found = answers.pop(0)
+        if isinstance(found, ConfigError):
+            raise found
+        return found
+
+    monkeypatch.setattr(command, "ask", answer)
+
+    assert outcome(capsys) == (0, table(CHANGES) + "\n", "")
+    assert outcome(capsys) == (1, "", "/etc/c.yaml:3:5: models.a.ttl: invalid TTL -2\n")
+
+
+def test_the_environment_is_named_where_it_may_be_why_something_changes(path: Path) -> None:
+    path.write_text("models: {a: {cmd: 'x ${PORT} ${env.A} ${env.B} ${env.A}'}}\n")
+    config = load_config(path, environ={"A": "s3cret", "B": "s3cret"})
+    kept: list[dict[str, Any]] = [{"process": [], "at_once": []}]
+
+    assert note_of(config, CHANGES) == (
+        "llama-swap plan: A, B in the environment of this command may differ from the "
+        "instance's, and so be all that changes; without -config it plans its own files"
+    )
+    assert note_of(config, kept) == ""
+    path.unlink()
+    assert note_of(config, CHANGES) == ""
+    assert note_of(Config(), CHANGES) == ""
+
+
+def test_the_environment_is_named_beside_the_plan(
+    capsys: pytest.CaptureFixture[str], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(_url: str, _question: Question) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        return {"changes": CHANGES}
+
+    path.write_text("models: {a: {cmd: 'x ${PORT} ${env.KEY}'}}\n")
+    monkeypatch.setenv("KEY", "s3cret")
+    monkeypatch.setattr(command, "ask", answer)
+    status, out, err = outcome(capsys, "-config", str(path))
+
+    assert (status, out) == (0, table(CHANGES) + "\n")
+    assert err.startswith("llama-swap plan: KEY in the environment of this command may differ")
+    assert "s3cret" not in err
 
 
 @pytest.mark.parametrize("is_json", [False, True])

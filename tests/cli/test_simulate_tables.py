@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llamaswap.cli import simulate_tables as tables
-from llamaswap.cli.simulate_tables import PICTURE, compared, entries, overview, picture
+from llamaswap.cli.simulate_tables import PICTURE, compared, entries, laid_out, overview, picture
 from llamaswap.policy import simulation
 from llamaswap.policy.rules import ModelId
 from llamaswap.policy.simulation import Request, Times, simulate
@@ -13,6 +13,12 @@ from llamaswap.policy.simulation_report import Report, Waits
 from tests.policy.words import ONE_AT_A_TIME, TIGHT, A, B, C, fleet
 
 NOTHING = Report({}, Waits(), 0.0, 0.0, 0, 0.0, (), 0)
+
+
+def test_columns_are_aligned() -> None:
+    assert laid_out([["", "ours"], ["requests/s", "1,000"], ["added, ms", "-"]]) == (
+        "             ours\nrequests/s  1,000\nadded, ms       -"
+    )
 
 
 def test_the_picture_shows_loading_and_ready_in_proportion() -> None:

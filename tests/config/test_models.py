@@ -64,6 +64,15 @@ def test_impossible_model_is_refused(model: ModelConfig, fault: str) -> None:
     assert [str(fault) for fault in report.faults] == [fault]
 
 
+def test_proxy_stays_as_it_is_written() -> None:
+    report = Report()
+    url = "http://h:1/my models/%2F\xfc"
+
+    model = check_model(ModelConfig(cmd="s", proxy=url), M, {}, report)
+
+    assert (model.proxy, report.faults) == (url, ())
+
+
 def test_proxy_that_was_told_before_is_not_told_again() -> None:
     report = Report()
     report.taint((*M, "proxy"))

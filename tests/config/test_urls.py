@@ -17,6 +17,9 @@ from llamaswap.config.urls import url_problem
         "http://[::1]:8080/a%20b",
         "http://user:secret@h:1/",
         "http://h/?q=%zz",
+        "http://h/my models/v1",
+        "http://h/a ?b c#d e",
+        'http://h/ü{x}|^`<>"\\',
     ],
 )
 def test_address_of_a_server_is_good(url: str) -> None:
@@ -35,8 +38,12 @@ PROBLEMS = {
     "http://h:0": "invalid proxy URL 'http://h:0': nothing can listen on port 0",
     "http://h{x}": "invalid proxy URL 'http://h{x}': it holds characters that no URL may hold",
     "http://h/%zz": "invalid proxy URL 'http://h/%zz': it holds characters that no URL may hold",
-    "not a url": "invalid proxy URL 'not a url': it holds blanks or control characters",
-    "http://h\n": "invalid proxy URL 'http://h\\n': it holds blanks or control characters",
+    "not a url": "invalid proxy URL 'not a url': expected http:// or https:// in front",
+    " http://h": "invalid proxy URL ' http://h': expected http:// or https:// in front",
+    "http://h /v1": "invalid proxy URL 'http://h /v1': a blank may stand only behind the host",
+    "http://a b@h": "invalid proxy URL 'http://a b@h': a blank may stand only behind the host",
+    "http://h\n": "invalid proxy URL 'http://h\\n': it holds control characters",
+    "http://h/a\tb": "invalid proxy URL 'http://h/a\\tb': it holds control characters",
     "http://h:99999": "invalid proxy URL 'http://h:99999': Port out of range 0-65535",
     "http://[::1": "invalid proxy URL 'http://[::1': Invalid IPv6 URL",
 }

@@ -325,8 +325,11 @@ async def test_unloading_cuts_what_the_model_serves() -> None:
             await house.until("a", "ready", serving=1)
             assert (await house.client.get("/unload")).body == b"OK"
 
-        assert replies[0].status == 502
-        assert replies[0].error["code"] == "bad_gateway"
+        told = "the model 'a' was stopped before its answer ended: unloaded"
+        assert replies[0].status == 503
+        assert replies[0].error["message"] == told
+        assert f"[WARN] a: {told}" in house.log
+        assert not any("the server of a" in line for line in house.log)
         assert await house.views() == {"a": STOPPED}
 
 

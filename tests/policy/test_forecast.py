@@ -18,6 +18,7 @@ from llamaswap.policy.messages import (
     QueueAsked,
     Ready,
     Refuse,
+    Shutdown,
     Ticket,
     Waiting,
 )
@@ -294,6 +295,17 @@ def test_a_model_that_is_ending_is_waited_for() -> None:
     assert explained(scheduler, A, 5).reason == ENDING
     scheduler.handle([Gone(A)], 6)
     assert explained(scheduler, A, 6).outcome is Outcome.START
+
+
+def test_who_asks_while_the_program_leaves_is_refused_for_that() -> None:
+    scheduler = told(PATIENT, [*A_SERVES, (5, [Shutdown()])])
+    reason = "the program is leaving"
+
+    for model in (A, B):
+        assert explained(scheduler, model, 5) == Explanation(
+            Ticket(99), model, Outcome.REFUSE, reason, None
+        )
+    assert explained(scheduler, NOBODY, 5).reason == "nobody here serves this model"
 
 
 @pytest.mark.parametrize("now", [5, 500])

@@ -30,7 +30,7 @@ LEASE = LeaseId(1_000_000)
 class Foretold(AnyTraffic):
     """At any moment of any traffic, somebody may ask and then do it."""
 
-    @precondition(lambda self: not self.leaving and not self.batch)
+    @precondition(lambda self: not self.batch)
     @rule(wanted=st.one_of(A_MODEL, A_SELECTION))
     def somebody_does_what_was_explained(self, wanted: ModelId | Selection) -> None:
         other = copy.deepcopy(self.scheduler)

@@ -97,8 +97,8 @@ class TheSameAgain(AnyTraffic):
         before = self.seen()
         again = Reconfigure(Ticket(self.number()), self.fleet)
         self.tickets.add(again.ticket)
-        commands = self.scheduler.handle([again], self.now)
-        self.twin.handle([again], self.now)
+        commands = self.all_steps(self.scheduler, [again])
+        self.all_steps(self.twin, [again])
 
         assert all(isinstance(command, Settled) for command in commands)
         for command in commands:

@@ -79,10 +79,10 @@ class ScriptedPool(Pool):
         self.asked.append(asked)
         self.open += 1
         try:
-            if self.unreachable is not None:
-                raise self.unreachable
             if self.thinking:
                 await trio.sleep(self.thinking)
+            if self.unreachable is not None:
+                raise self.unreachable
             yield cast("Exchange", _ScriptedExchange(self.script))
         finally:
             self.open -= 1

@@ -42,8 +42,11 @@ class Reloads:
             raise self.outcome
         return self.outcome
 
-    def foresee(self, config: Config) -> tuple[Change, ...]:
-        return foresee(Config(), config)
+    async def foresee(self, config: Config | None) -> tuple[Change, ...]:
+        await trio.lowlevel.checkpoint()
+        if config is None:
+            return tuple(Change(model, "keep") for model in (await self.reload()).keep)
+        return foresee(Config(), config, {})
 
 
 async def test_the_program_says_which_it_is(autojump_clock: MockClock) -> None:
@@ -157,6 +160,17 @@ async def test_a_plan_names_what_would_happen_to_each_model() -> None:
     )
 
 
+async def test_a_plan_without_models_is_one_of_our_own_files(autojump_clock: MockClock) -> None:
+    async with open_house() as house:
+        house.front.reloader = Reloads(Plan(keep=(A,)))
+        call = await house.call("POST", "/api/plan")
+        house.front.reloader = Reloads(ConfigError((FAULT,)))
+        refused = await house.call("POST", "/api/plan")
+
+    assert call.json["changes"] == [{"model": "a", "step": "keep", "process": [], "at_once": []}]
+    assert (refused.status, refused.json["faults"]) == (422, [FAULT_DOCUMENT])
+
+
 async def test_a_plan_of_a_faulty_model_is_answered_with_the_faults() -> None:
     async with open_house() as house:
         house.front.reloader = Reloads(Plan())
@@ -167,7 +181,7 @@ async def test_a_plan_of_a_faulty_model_is_answered_with_the_faults() -> None:
     assert [fault["path"] for fault in call.json["faults"]] == ["models.a.ttl"]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("body", [b" ", b"[]", b"\xff", b"[" * 100_000])
 async def test_what_is_no_proposal_is_refused(body: bytes) -> None:
     async with open_house() as house:
         house.front.reloader = Reloads(Plan())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
@@ -203,6 +204,50 @@ async def test_a_cut_event_stream_ends_with_an_error(
     assert call.pieces[1].startswith(b'\n\ndata: {"src": "llama-swap", "error": {"message": "the ')
     assert call.is_complete
     assert "a: the server of a broke off" in caplog.messages
+
+
+async def infer_and_unload(house: House) -> Call:
+    """Ask for a completion, and have the model unloaded when two seconds of it have passed."""
+    calls: list[Call] = []
+
+    async def infer() -> None:
+        calls.append(await house.infer())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(infer)
+        await trio.sleep(2)
+        await house.front.router.unload()
+    assert await house.in_use() == 0
+    return calls[0]
+
+
+UNLOADED = "the model 'a' was stopped before its answer ended: unloaded"
+
+
+async def test_a_server_that_we_have_stopped_is_not_blamed_for_the_cut(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    script = Script((b"data: 1\n\n", 5, CUT), kind=EVENTS)
+    async with open_house(script=script) as house:
+        call = await infer_and_unload(house)
+
+    assert call.pieces[0] == b"data: 1\n\n"
+    assert json.loads(call.pieces[1].removeprefix(b"\n\ndata: "))["error"] == {
+        "message": UNLOADED,
+        "type": "server_error",
+        "param": None,
+        "code": "service_unavailable",
+    }
+    assert f"a: {UNLOADED}" in caplog.messages
+    assert "a: the server of a broke off" not in caplog.messages
+
+
+async def test_nor_for_an_answer_that_had_not_begun(autojump_clock: MockClock) -> None:
+    async with open_house(unreachable=UpstreamError("the server of a hung up")) as house:
+        house.pool.thinking = 5
+        call = await infer_and_unload(house)
+
+    assert (call.status, call.json["error"]["message"]) == (503, UNLOADED)
 
 
 SIZED = ((b"content-length", b"9"),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from llamaswap.config.load import load_config
-from llamaswap.fleet import foresee
+from llamaswap.fleet import foresee, keep_ports
 from llamaswap.policy.plan import Change
 from llamaswap.web.proposals import proposal_of, read_proposal
 from tests.fakes import A, B
@@ -35,8 +35,8 @@ def test_what_is_read_is_what_was_written() -> None:
     config = load_config(TEXT, environ={"KEY": "k$3'y"})
     read = read_proposal(proposal_of(config))
 
-    assert foresee(config, read) == (Change(A, "keep"), Change(B, "keep"))
-    assert foresee(read, config) == (Change(A, "keep"), Change(B, "keep"))
+    assert foresee(config, keep_ports(config, read), {}) == (Change(A, "keep"), Change(B, "keep"))
+    assert foresee(read, keep_ports(read, config), {}) == (Change(A, "keep"), Change(B, "keep"))
     assert read.start_port == 6000
 
 
@@ -48,7 +48,7 @@ models: {a: {cmd: "${base}", env: ["P=${PORT}"]}}
     read = read_proposal(proposal_of(config))
 
     assert config.models[A].port == read.models[A].port == 5800
-    assert foresee(config, read) == (Change(A, "keep"),)
+    assert foresee(config, keep_ports(config, read), {}) == (Change(A, "keep"),)
 
 
 def test_nothing_is_written_that_the_plan_does_not_need() -> None:
