@@ -87,5 +87,5 @@ def _said(exc: Exception) -> str:
 
 def _refusal(text: str, reason: str) -> MisfitError:
     hint = next((hint for start, hint in _HINTS if reason.startswith(start)), "")
-    sentence = f"invalid regular expression {{found}}: {reason}"
-    return MisfitError(Problem(sentence, found=repr(text), suggestion=hint))
+    sentence = "invalid regular expression {found}: {detail}"
+    return MisfitError(Problem(sentence, found=repr(text), suggestion=hint, detail=reason))

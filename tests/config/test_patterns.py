@@ -84,6 +84,7 @@ REFUSED = {
     "[a(": "missing ]: [a(",
     "[]": "missing ]: []",
     "(": "missing ): (",
+    "[{found}": "missing ]: [{found}",
     "a)": "unexpected ): a)",
     "(?=x)": "invalid perl operator: (?=" + AROUND,
     "(?!x)": "invalid perl operator: (?!" + AROUND,
