@@ -154,14 +154,15 @@ class _Linker:
 
     def _unknown_name(self, name: str, step: Name) -> None:
         hint = _near(step.text, filter(is_name, self._names))
-        if step.text in self._places:
+        if step.text in self._places and step.text != name:
             hint = f"did you mean the set, '+{step.text}'?"
         text = f"unknown var or model {step.text!r} at position {step.position}"
         finding = Finding(text, "a var or a model's id", repr(step.text), hint)
         self.problems.append(Problem(("sets", name), finding))
 
     def _unknown_set(self, name: str, step: SetName) -> None:
-        hint = _near(step.text, filter(is_name, self._places))
+        others = (other for other in self._places if other != name and is_name(other))
+        hint = _near(step.text, others)
         if step.text in self._names:
             hint = f"did you mean the model, {step.text!r} without the '+'?"
         text = f"references undefined set {step.text!r} at position {step.position}"

@@ -198,6 +198,10 @@ PARTS: dict[str, tuple[Section, list[tuple[str, str, str]]]] = {
         Section({"s": "+set.t", "set:t": "ant"}),
         [("the name of a set", "'set.t'", "")],
     ),
+    "a set is not suggested to itself": (
+        Section({"sett": "sett | +set"}),
+        [(MODEL, "'sett'", ""), ("the name of a set", "'set'", "")],
+    ),
     "a model with a plus": (
         Section({"s": "+ant & +v"}, {"v": BEE}),
         [
