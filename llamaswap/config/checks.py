@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from attrs import evolve
 
 from llamaswap.config.conversions import value_at
-from llamaswap.config.document import KeyPath, Plain, Problem, Report
+from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Report
 from llamaswap.config.names import misnamed
-from llamaswap.config.patterns import translate
+from llamaswap.config.patterns import compile_pattern
 from llamaswap.config.schema import LOG_LEVELS, LOG_TARGETS, TIME_FORMATS, Config
 from llamaswap.config.sections import (
     IGNORED_PATHS,
@@ -171,10 +171,9 @@ def _checked_upstream(
 ) -> UpstreamConfig:
     for pattern, place in _items(upstream.ignore_paths, document, ("upstream", "ignorePaths")):
         try:
-            translate(pattern)
-        except ValueError as exc:
-            text = f"invalid regular expression {{found}}: {exc}"
-            report.fault(place, Problem(text, found=repr(pattern)))
+            compile_pattern(pattern)
+        except MisfitError as exc:
+            report.fault(place, exc.problem)
     return evolve(upstream, ignore_paths=upstream.ignore_paths or IGNORED_PATHS)
 
 

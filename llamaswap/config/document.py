@@ -45,7 +45,7 @@ class Place:
     """Empty: the file that the report is about."""
 
 
-_PART = re.compile(r"\{(expected|found)\}")
+_PART = re.compile(r"\{(expected|found|detail)\}")
 
 
 @frozen
@@ -63,9 +63,12 @@ class Problem:
     joint: str = "; "
     """Stands before the suggestion."""
 
+    detail: str = ""
+    """What somebody else says, who may quote the author: it has the place ``{detail}``."""
+
     def __str__(self) -> str:
         """Compose the sentence."""
-        parts = {"expected": self.expected, "found": self.found}
+        parts = {"expected": self.expected, "found": self.found, "detail": self.detail}
         text = _PART.sub(lambda place: parts[place[1]], self.text)
         return text + self.joint + self.suggestion if self.suggestion else text
 
@@ -80,7 +83,7 @@ class MisfitError(ValueError):
 
 def problem_of(exc: Exception) -> Problem:
     """Return what an exception says, in parts if it knows them."""
-    return exc.problem if isinstance(exc, MisfitError) else Problem(str(exc))
+    return exc.problem if isinstance(exc, MisfitError) else Problem("{detail}", detail=str(exc))
 
 
 def path_text(path: KeyPath) -> str:
@@ -174,7 +177,7 @@ class Report:
         return tuple(sorted(faults, key=key))
 
     def _note(self, path: KeyPath, problem: str | Problem, place: Place | None) -> Fault:
-        known = Problem(problem) if isinstance(problem, str) else problem
+        known = Problem("{detail}", detail=problem) if isinstance(problem, str) else problem
         place = place or self.place_of(path) or Place(0, 0)
         return Fault(
             path_text(path),

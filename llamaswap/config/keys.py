@@ -46,7 +46,7 @@ _UNBUILT: frozenset[KeyPath] = frozenset(
     (
         *_flat(
             "apiKeys captureBuffer includeAliasesInList logLevel logTimeFormat logToStdout "
-            "metricsMaxInMemory peers performance sendLoadingState store ui upstream"
+            "metricsMaxInMemory peers performance sendLoadingState store ui"
         ),
         *_flat("capabilities compat filters metadata sendLoadingState timeouts", "models", ANY),
     )

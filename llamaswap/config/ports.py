@@ -12,7 +12,7 @@ from typing import cast
 from attrs import define, evolve, field, frozen
 
 from llamaswap.config.conversions import value_at
-from llamaswap.config.document import KeyPath, Plain, Report, path_text
+from llamaswap.config.document import KeyPath, Plain, Problem, Report, path_text
 from llamaswap.config.filters import BY_ID, rename_by_id
 from llamaswap.config.macros import left_over
 from llamaswap.config.schema import FiltersConfig, ModelConfig
@@ -58,7 +58,14 @@ class Ports:
             )
             report.taint((*path, "proxy"))
         filled = {key: _with_port(value, port) for key, value in model.items()}
-        return rename_by_id(filled, lambda name: _filled(name, port), path, report)
+        _refuse_composed(model, filled, path, report)
+
+        def rename(name: str) -> str:
+            new = _filled(name, port)
+            _refuse_composed(name, new, (*path, *BY_ID, name), report)
+            return new
+
+        return rename_by_id(filled, rename, path, report)
 
 
 def fill_port(model: ModelConfig, number: int) -> ModelConfig:
@@ -121,6 +128,15 @@ def _with_port(value: Plain, port: int) -> Plain:
             return {key: _with_port(item, port) for key, item in value.items()}
         case _:
             return value
+
+
+def _refuse_composed(before: Plain, after: Plain, path: KeyPath, report: Report) -> None:
+    """Tell the references that a port's number has completed, like ``${x${PORT}}``."""
+    known = set(left_over(before, path))
+    for place, name in left_over(after, path):
+        if (place, name) not in known:
+            text = "unknown macro {found}: a port's number cannot be part of a name"
+            report.fault(place, Problem(text, found=f"${{{name}}}"))
 
 
 def _refuse(model: dict[str, Plain], path: KeyPath, report: Report) -> None:

@@ -17,6 +17,7 @@ from llamaswap.config.names import unknown_model
 from llamaswap.config.sections import FifoConfig, MatrixConfig, RoutingSection
 from llamaswap.config.structure import structure
 from llamaswap.policy.matrix import Matrix, compile_matrix
+from llamaswap.policy.matrix_language import Finding
 from llamaswap.policy.matrix_links import MatrixError
 from llamaswap.policy.rules import ModelId
 
@@ -85,5 +86,16 @@ def _compiled(
         return compile_matrix(matrix.vars, matrix.evict_costs, matrix.sets, models)
     except MatrixError as exc:
         for problem in exc.problems:
-            report.fault((*path, *problem.key), problem.message)
+            report.fault((*path, *problem.key), _told(problem.finding))
         return None
+
+
+def _told(finding: Finding) -> Problem:
+    return Problem(
+        "{detail}",
+        finding.expected,
+        finding.found,
+        finding.suggestion,
+        finding.joint,
+        finding.text,
+    )

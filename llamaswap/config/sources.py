@@ -19,9 +19,10 @@ from typing import Any
 import yaml
 from attrs import define, field, frozen
 
-from llamaswap.config import environment, scalars
-from llamaswap.config.document import Place, Report
+from llamaswap.config import environment, scalars, syntax
+from llamaswap.config.document import Place, Problem, Report
 from llamaswap.config.nodes import MAX_DEPTH, Alias, Items, Node, Scalar, Table
+from llamaswap.config.syntax import Spot
 
 TEXT = "<text>"
 """What faults call a text that came without a file."""
@@ -37,8 +38,9 @@ _FORBIDDEN = re.compile(
 class _BrokenError(Exception):
     """The text is no document that can be read on."""
 
-    def __init__(self, message: str, place: Place | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, problem: Problem, place: Place) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
         self.place = place
 
 
@@ -146,27 +148,31 @@ def decode(source: Source, report: Report) -> str | None:
         return raw.decode(_encoding(raw))
     except UnicodeDecodeError as exc:
         place = _place(raw[: exc.start].decode(exc.encoding, "replace"))
-        report.fault((), f"YAML parse error: this is not valid {exc.encoding}", place)
+        text, found = "YAML parse error: this is not valid {expected}", f"0x{raw[exc.start]:02x}"
+        report.fault((), Problem(text, exc.encoding, found, "save the file as UTF-8"), place)
         return None
 
 
 def parse(text: str, report: Report) -> Node | None:
     """Return the first document of ``text``; ``None`` if it is empty or ``report`` says why."""
     if bad := _FORBIDDEN.search(text := text.removeprefix("\ufeff")):
-        message = f"YAML parse error: control character U+{ord(bad[0]):04X}"
-        report.fault((), message, _place(text[: bad.start()]))
+        found = f"U+{ord(bad[0]):04X}"
+        told = Problem("YAML parse error: control character {found}", "text", found)
+        report.fault((), told, _place(text[: bad.start()]))
         return None
     composer = _Composer(_events(text))
     try:
         root = composer.document()
     except _BrokenError as exc:
-        report.fault((), f"YAML parse error: {exc}", exc.place)
+        report.fault((), exc.problem, exc.place)
     except yaml.MarkedYAMLError as exc:
-        place = _place_of_error(exc, composer.opened)
-        report.fault((), f"YAML parse error: {_sentence(exc, text)}", place)
+        mark = exc.problem_mark
+        spot = Spot.at(text, mark.line, mark.column) if mark else None
+        told = syntax.complaint(exc.context or "", exc.problem or "", spot)
+        report.fault((), told, _place_of_error(exc, composer.opened))
     except (yaml.YAMLError, ValueError, OverflowError) as exc:
         # The library lets what an escape or a tag decodes to slip through raw.
-        report.fault((), f"YAML parse error: {exc}")
+        report.fault((), Problem(syntax.SENTENCE, detail=str(exc)))
     else:
         if place := composer.second_document():
             report.warn((), "what follows --- is a second document: only the first is read", place)
@@ -224,15 +230,6 @@ def _place_of_error(exc: yaml.MarkedYAMLError, opened: Sequence[Place]) -> Place
     return Place(mark.line + 1, mark.column + 1) if mark else None
 
 
-def _sentence(exc: yaml.MarkedYAMLError, text: str) -> str:
-    sentence = ", ".join(part for part in (exc.context, exc.problem) if part)
-    mark = exc.problem_mark
-    lines = re.split("\r\n|\r|\n", text)
-    if mark and mark.line < len(lines) and "\t" in lines[mark.line][: mark.column + 1]:
-        sentence += "; indent with blanks, not with tabs"
-    return sentence
-
-
 @define
 class _Composer:
     """Builds nodes from events: the part of the library that recurses without limit."""
@@ -272,8 +269,9 @@ class _Composer:
     def _node(self, event: Any, depth: int) -> Node:
         place = Place(event.start_mark.line + 1, event.start_mark.column + 1)
         if depth > MAX_DEPTH:
-            message = f"lists and mappings are nested more than {MAX_DEPTH} levels deep"
-            raise _BrokenError(message, place)
+            message = "YAML parse error: lists and mappings are nested {found} levels deep"
+            wanted, found = f"at most {MAX_DEPTH}", f"more than {MAX_DEPTH}"
+            raise _BrokenError(Problem(message, wanted, found), place)
         if isinstance(event, yaml.AliasEvent):
             return Alias(self._anchored(event.anchor, place), place)
         if event.anchor is not None:
@@ -316,8 +314,10 @@ class _Composer:
 
     def _anchored(self, name: str | None, place: Place) -> Node:
         if name not in self._anchors:
-            raise _BrokenError(f"unknown anchor {name!r}: none of this name stands above", place)
+            known = [anchor for anchor in self._anchors if anchor is not None]
+            raise _BrokenError(syntax.unknown_anchor(str(name), known), place)
         node = self._anchors[name]
         if node is None:
-            raise _BrokenError(f"the anchor {name!r} contains itself", place)
+            text = "YAML parse error: the anchor {found} contains itself"
+            raise _BrokenError(Problem(text, found=repr(name)), place)
         return node

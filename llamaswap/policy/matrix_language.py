@@ -18,8 +18,36 @@ _NO_SPACE = "\x1c\x1d\x1e\x1f"
 """Separators that Python takes for white space and Unicode does not."""
 
 
+_OPERAND = "a model, a '+set' or '('"
+
+
+@frozen
+class Finding:
+    """What is wrong, as one sentence and in its parts.
+
+    Positions are characters of the trimmed expression, counted from 0.
+    """
+
+    text: str
+    """The sentence, without the suggestion."""
+
+    expected: str = ""
+    found: str = ""
+    suggestion: str = ""
+    joint: str = ", "
+    """Stands before the suggestion."""
+
+    def __str__(self) -> str:
+        """Say all of it."""
+        return self.text + self.joint + self.suggestion if self.suggestion else self.text
+
+
 class ExpressionError(SwapError):
-    """A text is no expression. ``str()`` says what is wrong with it, and where."""
+    """A text is no expression. ``finding`` says what is wrong with it, and where."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(str(finding))
+        self.finding = finding
 
 
 # The steps: what an expression becomes.
@@ -76,8 +104,9 @@ def parse(text: str) -> tuple[Step, ...]:
     """
     tokens = list(_tokens(trim(text)))
     if not tokens:
+        wanted = "models joined with '&' and '|', like a & (b | c)"
         raise ExpressionError(
-            "empty DSL expression: expected models joined with '&' and '|', like a & (b | c)"
+            Finding(f"empty DSL expression: expected {wanted}", wanted, "an empty text")
         )
     parser = _Parser()
     for token in tokens:
@@ -116,6 +145,11 @@ def _tokens(text: str) -> Iterator[_Token]:
             place = end
 
 
+def is_name(text: str) -> bool:
+    """Tell whether an expression can call something by ``text``."""
+    return text != "" and _end_of_name(text, 0) == len(text)
+
+
 def _end_of_name(text: str, start: int) -> int:
     end = start
     while end < len(text) and (text[end].isalpha() or text[end].isdecimal() or text[end] in "_-."):
@@ -129,13 +163,17 @@ def _is_space(char: str) -> bool:
 
 def _no_name(text: str, place: int) -> ExpressionError:
     if text[place] == "+":
-        return ExpressionError(
-            f"expected set name after '+' at position {place}, without a space between"
+        found = repr(text[place + 1]) if text[place + 1 :] else "the end"
+        message = (
+            f"expected set name after '+' at position {place}, without a space between, "
+            f"found {found}"
         )
-    return ExpressionError(
-        f"unexpected character {text[place]!r} at position {place}: names are letters, digits, "
-        "'_', '-' and '.'; a model id with other characters needs a var"
-    )
+        return ExpressionError(Finding(message, "a set name right after '+'", found))
+    found = f"{text[place]!r} at position {place}"
+    wanted = "letters, digits, '_', '-' and '.'"
+    hint = "a model id with other characters needs a var"
+    message = f"unexpected character {found}: names are {wanted}"
+    return ExpressionError(Finding(message, wanted, found, hint, joint="; "))
 
 
 @define
@@ -170,11 +208,10 @@ class _Parser:
     def finish(self) -> tuple[Step, ...]:
         """Return the steps; there are no more tokens."""
         if self._wants_operand:
-            raise ExpressionError(
-                "unexpected token: the expression ends where a model, a '+set' or '(' is expected"
-            )
+            message = f"unexpected token: the expression ends where {_OPERAND} is expected"
+            raise ExpressionError(Finding(message, _OPERAND, "the end"))
         if len(self._levels) > 1:
-            raise self._missing_parenthesis("")
+            raise self._missing_parenthesis()
         self._end_level()
         return tuple(self._steps)
 
@@ -183,9 +220,8 @@ class _Parser:
             self._levels.append(_Level(token.position))
             return
         if token.kind not in {"a", "+"}:
-            raise ExpressionError(
-                f"unexpected token {token}, expected a model, a '+set' or '(' there"
-            )
+            message = f"unexpected token {token}, expected {_OPERAND} there"
+            raise ExpressionError(Finding(message, _OPERAND, str(token)))
         step = Name if token.kind == "a" else SetName
         self._steps.append(step(token.text, token.position))
         self._end_operand()
@@ -197,15 +233,15 @@ class _Parser:
             self._end_alternative()
             self._wants_operand = True
         elif len(self._levels) == 1:
-            raise ExpressionError(
-                f"unexpected token {token} after expression, expected '&', '|' or the end"
-            )
+            wanted = "'&', '|' or the end"
+            message = f"unexpected token {token} after expression, expected {wanted}"
+            raise ExpressionError(Finding(message, wanted, str(token)))
         elif token.kind == ")":
             self._end_level()
             self._levels.pop()
             self._end_operand()
         else:
-            raise self._missing_parenthesis(f", found {token}")
+            raise self._missing_parenthesis(token)
 
     def _end_operand(self) -> None:
         self._levels[-1].factors += 1
@@ -224,8 +260,10 @@ class _Parser:
         if level.alternatives > 1:
             self._steps.append(OneOf(level.alternatives))
 
-    def _missing_parenthesis(self, found: str) -> ExpressionError:
+    def _missing_parenthesis(self, token: _Token | None = None) -> ExpressionError:
+        found = "the end" if token is None else str(token)
         opened = self._levels[-1].opened
-        return ExpressionError(
-            f"missing closing parenthesis for the one opened at position {opened}{found}"
+        message = (
+            f"missing closing parenthesis for the one opened at position {opened}, found {found}"
         )
+        return ExpressionError(Finding(message, "')', '&' or '|'", found))

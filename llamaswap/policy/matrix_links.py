@@ -14,7 +14,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from attrs import define, field, frozen
 
 from llamaswap.errors import SwapError
-from llamaswap.policy.matrix_language import ExpressionError, Name, SetName, Step, parse, trim
+from llamaswap.policy.matrix_language import (
+    ExpressionError,
+    Finding,
+    Name,
+    SetName,
+    Step,
+    is_name,
+    parse,
+    trim,
+)
 from llamaswap.policy.rules import ModelId
 
 _VAR_CHARACTER = re.compile("[a-zA-Z0-9.-]")
@@ -28,9 +37,12 @@ class Problem:
     key: tuple[str, ...]
     """Where, from the matrix section on: ``("sets", "s1")``; empty for the section."""
 
-    message: str
-    """What was found and what was expected. Positions are characters of the
-    trimmed expression, counted from 0."""
+    finding: Finding
+
+    @property
+    def message(self) -> str:
+        """What was found and what was expected, with a suggestion."""
+        return str(self.finding)
 
     def __str__(self) -> str:
         """Say it in one line, the place first."""
@@ -85,7 +97,8 @@ def link(
     names = {str(model): model for model in models} | dict(variables)
     problems = [*_var_problems(variables, models), *_cost_problems(costs, names)]
     if not sets:
-        problems.insert(0, Problem((), "at least one set is needed under 'sets'"))
+        text, wanted = "at least one set is needed under 'sets'", "at least one set"
+        problems.insert(0, Problem((), Finding(text, wanted, "none")))
     linker = _Linker(names, {name: place for place, name in enumerate(sets)})
     steps = {name: linker.parsed(name, text) for name, text in sets.items()}
     order = linker.ordered(steps)
@@ -114,13 +127,13 @@ class _Linker:
         try:
             steps = parse(text)
         except ExpressionError as error:
-            self.problems.append(Problem(("sets", name), str(error)))
+            self.problems.append(Problem(("sets", name), error.finding))
             return ()
         for step in steps:
             if isinstance(step, Name) and step.text not in self._names:
-                self._unknown(name, "unknown var or model", step, self._names)
+                self._unknown_name(name, step)
             elif isinstance(step, SetName) and step.text not in self._places:
-                self._unknown(name, "references undefined set", step, self._places)
+                self._unknown_set(name, step)
         return steps
 
     def ordered(self, steps: Mapping[str, tuple[Step, ...]]) -> list[str]:
@@ -135,12 +148,26 @@ class _Linker:
         for cycle in cycles:
             first = min(range(len(cycle)), key=lambda place: self._places[cycle[place]])
             chain = " -> ".join((*cycle[first:], *cycle[: first + 1]))
-            self.problems.append(Problem(("sets", cycle[first]), f"circular reference: {chain}"))
+            finding = Finding(f"circular reference: {chain}", "sets without a circle", chain)
+            self.problems.append(Problem(("sets", cycle[first]), finding))
         return order
 
-    def _unknown(self, name: str, what: str, step: Name | SetName, known: Iterable[str]) -> None:
-        message = f"{what} {step.text!r} at position {step.position}{_hint(step.text, known)}"
-        self.problems.append(Problem(("sets", name), message))
+    def _unknown_name(self, name: str, step: Name) -> None:
+        hint = _near(step.text, filter(is_name, self._names))
+        if step.text in self._places and step.text != name:
+            hint = f"did you mean the set, '+{step.text}'?"
+        text = f"unknown var or model {step.text!r} at position {step.position}"
+        finding = Finding(text, "a var or a model's id", repr(step.text), hint)
+        self.problems.append(Problem(("sets", name), finding))
+
+    def _unknown_set(self, name: str, step: SetName) -> None:
+        others = (other for other in self._places if other != name and is_name(other))
+        hint = _near(step.text, others)
+        if step.text in self._names:
+            hint = f"did you mean the model, {step.text!r} without the '+'?"
+        text = f"references undefined set {step.text!r} at position {step.position}"
+        finding = Finding(text, "the name of a set", repr(step.text), hint)
+        self.problems.append(Problem(("sets", name), finding))
 
 
 def _in_order(
@@ -176,34 +203,42 @@ def _var_problems(
     variables: Mapping[str, ModelId], models: Collection[ModelId]
 ) -> Iterator[Problem]:
     for var, model in variables.items():
-        fault = _var_fault(var)
-        if fault:
-            message = (
-                f"invalid key {var!r}: {fault}; the allowed characters are "
-                "letters a-z, digits, '.' and '-', 1-32 of them"
-            )
-            yield Problem(("vars", var), message)
+        if found := _var_fault(var):
+            wanted = "letters a-z, digits, '.' and '-', 1-32 of them"
+            text = f"invalid key {var!r}: found {found}; the allowed characters are {wanted}"
+            yield Problem(("vars", var), Finding(text, wanted, found))
         if model not in models:
-            hint = _hint(model, models) or "; an alias cannot be used here"
-            yield Problem(("vars", var), f"unknown model {model!r}{hint}")
+            near = _near(model, models)
+            yield Problem(
+                ("vars", var),
+                Finding(
+                    f"unknown model {model!r}",
+                    "a model's id",
+                    repr(model),
+                    near or "an alias cannot be used here",
+                    joint=", " if near else "; ",
+                ),
+            )
 
 
 def _var_fault(var: str) -> str:
     wrong = [place for place, char in enumerate(var) if not _VAR_CHARACTER.match(char)]
     if wrong:
-        return f"found {var[wrong[0]]!r} at position {wrong[0]}"
-    return "" if len(var) in _VAR_LENGTHS else f"found {len(var)} characters"
+        return f"{var[wrong[0]]!r} at position {wrong[0]}"
+    return "" if len(var) in _VAR_LENGTHS else f"{len(var)} characters"
 
 
 def _cost_problems(costs: Mapping[str, int], names: Iterable[str]) -> Iterator[Problem]:
     known = frozenset(names)
     for name, cost in costs.items():
         if name not in known:
-            message = f"unknown var or model {name!r}{_hint(name, sorted(known))}"
-            yield Problem(("evict_costs", name), message)
+            text, hint = f"unknown var or model {name!r}", _near(name, sorted(known))
+            finding = Finding(text, "a var or a model's id", repr(name), hint)
+            yield Problem(("evict_costs", name), finding)
         if cost <= 0:
-            message = f"the cost must be a positive integer, found {cost}"
-            yield Problem(("evict_costs", name), message)
+            text, wanted = "the cost must be a positive integer", "a positive integer"
+            finding = Finding(f"{text}, found {cost}", wanted, str(cost))
+            yield Problem(("evict_costs", name), finding)
 
 
 def _costs_by_model(
@@ -216,6 +251,7 @@ def _costs_by_model(
     return by_model
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
+def _near(name: str, known: Iterable[str]) -> str:
+    """Say which of ``known`` was probably meant; empty if none is near."""
     near = difflib.get_close_matches(name, list(known), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
+    return f"did you mean {near[0]!r}?" if near else ""

@@ -14,6 +14,7 @@ import trio
 from attrs import define, field, frozen
 
 from llamaswap.broadcast import Broadcast
+from llamaswap.config.patterns import Pattern, compile_pattern
 from llamaswap.config.schema import Config
 from llamaswap.errors import Fault
 from llamaswap.inbox import RouterClient
@@ -35,6 +36,9 @@ class Snapshot:
     profiled: Mapping[str, Names] = field(factory=dict[str, Names])
     """By profile: the names while it is active."""
 
+    ignored_paths: tuple[Pattern, ...] = ()
+    """Paths behind ``/upstream/<model>`` that load no model."""
+
     loaded_at: float = field(factory=time)
     """Unix time, for people."""
 
@@ -44,7 +48,8 @@ class Snapshot:
         aliases = {model: entry.aliases for model, entry in config.models.items()}
         names = Names.of(aliases, _selector_rules(config))
         profiled = {name: names.under(profile.pins) for name, profile in config.profiles.items()}
-        return cls(config, names, profiled)
+        ignored = tuple(map(compile_pattern, config.upstream.ignore_paths))
+        return cls(config, names, profiled, ignored)
 
 
 def _selector_rules(config: Config) -> dict[str, SelectorRule]:

@@ -6,9 +6,9 @@ follows is passed on as it was written. Bodies stream through unread.
 
 from __future__ import annotations
 
-import re
 from urllib.parse import quote, unquote
 
+from llamaswap.config.patterns import is_any_in
 from llamaswap.errors import RequestError, UnknownModelError
 from llamaswap.policy.messages import ModelState
 from llamaswap.policy.rules import ModelId
@@ -22,10 +22,6 @@ PREFIX = "/upstream/"
 HELD_BODY = 1024 * 1024
 """Bytes of a declared body up to which it is read first: such a request can be
 repeated when a kept connection turns out dead, and leaves in one write."""
-
-
-STATIC_FILE = re.compile(r".*\.(js|json|css|png|gif|jpg|jpeg|ico|txt)$")
-"""Paths that load no model: the default of ``upstream.ignorePaths``."""
 
 
 class NotLoadedError(RequestError):
@@ -56,7 +52,7 @@ async def pass_upstream(front: Front, request: Request, answer: Answer) -> None:
         status = 301 if request.method in {"GET", "HEAD"} else 308
         await answer.redirect(status, request.with_query(f"{PREFIX}{quote(model)}/".encode()))
         return
-    await _refuse_to_load(front, model, unquote(rest))
+    await _refuse_to_load(front, model, unquote(rest.encode("latin1")))
     body = await request.body() if _is_held(request) else request.pieces()
     passed = Passed(request.with_query(rest.encode("latin1")), body)
     await pass_on(front, request, answer, model, lambda _: passed)
@@ -68,7 +64,7 @@ async def _refuse_to_load(front: Front, model: ModelId, path: str) -> None:
     Raises:
       NotLoadedError: it is not ready.
     """
-    if not STATIC_FILE.search(path):
+    if not is_any_in(front.snapshot.ignored_paths, path):
         return
     states = {view.model: view.state for view in await front.router.view()}
     if states.get(model) is not ModelState.READY:

@@ -45,6 +45,11 @@ class ExpectedFault:
     file: str | None = None
     """The end of the file's name; ``None``: not looked at."""
 
+    expected: str | None = None
+    found: str | None = None
+    suggestion: str | None = None
+    """The parts of the message; ``None``: not looked at."""
+
 
 @frozen
 class Case:
@@ -138,6 +143,11 @@ def _missing(expected: tuple[ExpectedFault, ...], error: ConfigError) -> list[st
             wrong.append(f"{wanted.path} in line {wanted.line} expected, found {found}")
         if wanted.file is not None and not found.file.endswith(wanted.file):
             wrong.append(f"{wanted.file} expected, found {found}")
+        wrong += [
+            f"{part}: {text!r} expected, found {getattr(found, part)!r}"
+            for part in ("expected", "found", "suggestion")
+            if (text := getattr(wanted, part)) not in {None, getattr(found, part)}
+        ]
         said = f"{found.path}: {found.message}"
         wrong += [f"{word!r} is not in {said!r}" for word in wanted.says if word not in said]
     return wrong

@@ -154,10 +154,10 @@ def test_pattern_that_go_would_refuse_is_refused() -> None:
 
     assert checked.upstream.ignore_paths == patterns
     assert [str(fault) for fault in report.faults] == [
-        "upstream.ignorePaths[2]: invalid regular expression '[a(': missing closing ]",
+        "upstream.ignorePaths[2]: invalid regular expression '[a(': missing ]: [a(",
         (
-            "upstream.ignorePaths[3]: invalid regular expression '(?=x)': '(?=x' is no RE2: "
-            "look-ahead, look-behind, atomic and conditional groups are not possible"
+            "upstream.ignorePaths[3]: invalid regular expression '(?=x)': invalid perl operator: "
+            "(?=; look-ahead, look-behind, atomic and conditional groups are not possible"
         ),
     ]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llamaswap.config.document import KeyPath, Place, Problem, Report, path_text
+from llamaswap.config.document import KeyPath, Place, Problem, Report, path_text, problem_of
 from llamaswap.errors import Fault
 
 
@@ -26,6 +26,7 @@ def test_path_is_written_as_people_do(path: KeyPath, text: str) -> None:
         (Problem("odd {found}{x}", found="{expected}"), "odd {expected}{x}"),
         (Problem("odd", suggestion="mend it"), "odd; mend it"),
         (Problem("odd", suggestion="is it a?", joint=", "), "odd, is it a?"),
+        (Problem("odd: {detail}", detail="{found}"), "odd: {found}"),
     ],
 )
 def test_sentence_is_made_of_its_parts(problem: Problem, sentence: str) -> None:
@@ -40,6 +41,15 @@ def test_fault_has_the_parts_beside_the_sentence() -> None:
     assert report.faults == (
         Fault("a", "'x' is no number; use 1", expected="number", found="'x'", suggestion="use 1"),
     )
+
+
+def test_a_sentence_that_is_complete_is_told_as_it_is() -> None:
+    report = Report()
+
+    report.fault(("a",), "the name '{found}' is odd")
+    report.fault(("b",), problem_of(ValueError("{expected}")))
+
+    assert [fault.message for fault in report.faults] == ["the name '{found}' is odd", "{expected}"]
 
 
 def test_fault_stands_where_its_key_does() -> None:

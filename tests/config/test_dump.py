@@ -10,12 +10,15 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaswap.config.dump import dump
+from llamaswap.config.dump import _text, dump
 from llamaswap.config.load import load_config
 from llamaswap.config.ports import fill_port
-from llamaswap.config.schema import Config
+from llamaswap.config.schema import Config, FiltersConfig, ModelConfig
+from llamaswap.config.sections import SelectorConfig
 from llamaswap.config.sources import to_text
+from llamaswap.errors import ConfigError
 from llamaswap.fleet import keep_ports
+from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.rules import ModelId
 from tests.config.test_cases import GOOD, Case
 
@@ -67,6 +70,44 @@ def test_a_model_with_blanks_in_its_name_is_preloaded_by_another() -> None:
 
     assert config.hooks.on_startup.preload == (" a ",)
     assert again(config) == config
+
+
+@pytest.mark.parametrize("name", ["${x}", "${MODEL_ID}", "$${PORT}"])
+def test_a_model_with_a_reference_for_its_name_is_written_by_another(name: str) -> None:
+    config = load_config(
+        f"models: {{'{name}': {{cmd: 's ${{PORT}}', aliases: [' c', b]}}}}\n"
+        "groups: {g: {members: [b]}}\n"
+        "hooks: {on_startup: {preload: [b]}}\n"
+        "routing: {scheduler: {settings: {fifo: {priority: {b: 1}}}}}\n"
+    )
+
+    assert config.hooks.on_startup.preload == (name,)
+    assert again(config) == config
+
+
+def test_what_no_file_can_say_is_refused_in_sentences() -> None:
+    model = ModelConfig(cmd="s ${PID}", proxy="http://h", metadata={"${env.A}": "${x}", "${y}": 1})
+
+    with pytest.raises(ConfigError) as caught:
+        dump(Config(models={A: model}))
+
+    why = (
+        "cannot be written: a file has no way to say it literally, it would be filled in or refused"
+    )
+    assert str(caught.value).splitlines() == [
+        f"models.a.cmd: ${{PID}} {why}",
+        f"models.a.metadata.${{env.A}}: ${{x}} {why}",
+        f"models.a.metadata.${{env.A}}: ${{env.A}} {why}",
+    ]
+
+
+def test_a_key_that_the_environment_left_open_is_refused() -> None:
+    text = "models: {a: {cmd: 's ${PORT}', metadata: {'${env.A}': 1}}}"
+    config = load_config(text, environ={"A": "${env.B}", "B": "${env.C}"})
+
+    assert config.models[A].metadata == {"${env.C}": 1}
+    with pytest.raises(ConfigError, match="cannot be written"):
+        dump(config)
 
 
 def test_the_pid_is_still_filled_in_when_the_model_is_stopped() -> None:
@@ -236,3 +277,65 @@ def test_any_configuration_survives(document: dict[str, Any]) -> None:
 
     assert again(config) == config
     assert dump(again(config)) == dump(config)
+
+
+LITERAL = st.lists(
+    st.sampled_from(
+        [
+            *("${x}", "${x-1_}", "${PID}", "${PORT}", "${MODEL_ID}", "${cmd}", "${cmdStop}"),
+            *("${env.V}", "${env._1}", "${env.1}", "${env.}", "${env}", "${a.b}", "${}", "${ x}"),
+            *("$", "{", "}", "${", "x", "$x", "${x", "\n# ", " "),
+        ]
+    ),
+    max_size=4,
+).map("".join)
+"""Texts as Python may put them into a configuration."""
+
+
+def _places(text: str) -> dict[str, Config]:
+    """Return configurations with ``text`` in many places, one place each."""
+    plain = ModelConfig(cmd="s", proxy="http://h:1")
+    ported = load_config("models: {a: {cmd: 's ${PORT}', cmdStop: 'k ${PID}'}}").models[A]
+    blank = ported.unfilled
+    assert blank is not None
+    by_name = FiltersConfig(set_params_by_id={text: {}})
+    models = {
+        "description": evolve(plain, description=text),
+        "description of one with a port": evolve(
+            ported, description=text, unfilled=evolve(blank, description=text)
+        ),
+        "description, and a macro is used": evolve(plain, cmd="s\n# c", description=text),
+        "cmd": evolve(plain, cmd=text),
+        "cmdStop": evolve(plain, cmd_stop=text),
+        "env": evolve(plain, env=("x", text)),
+        "metadata": evolve(plain, metadata={"a": [{"b": text}]}),
+        "key of metadata": evolve(plain, metadata={"a": [{text: 1}]}),
+        "name of parameters": evolve(plain, filters=by_name, aliases=(text,)),
+        "key of parameters": evolve(
+            plain, filters=FiltersConfig(set_params_by_id={"a": {text: 1}})
+        ),
+    }
+    made = {name: Config(models={A: model}) for name, model in models.items()}
+    made["id"] = Config(models={ModelId(text): plain})
+    made["id in a list"] = evolve(made["id"], groups=(GroupRule("g", (ModelId(text),)),))
+    selector = SelectorConfig(strategy="pin", targets=("a",), description=text)
+    made["another section"] = evolve(made["description"], selectors={"s": selector})
+    return made
+
+
+@given(LITERAL, st.sampled_from(sorted(_places(""))))
+def test_what_would_not_survive_is_refused_and_nothing_else(text: str, place: str) -> None:
+    config = _places(text)[place]
+    if _survives(config):
+        assert again(config) == config
+    else:
+        with pytest.raises(ConfigError, match="cannot be written"):
+            dump(config)
+
+
+def _survives(config: Config) -> bool:
+    """Tell whether ``config`` would be the same again if nothing was refused."""
+    try:
+        return load_config(_text(config), environ={"V": "v", "_1": ""}) == config
+    except ConfigError:
+        return False

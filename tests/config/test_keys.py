@@ -64,6 +64,7 @@ def test_unknown_key_is_a_warning(document: Mapping[str, Plain], warnings: list[
             (),
         ),
         ({"matrix": {}, "profiles": {}, "selectors": {}}, ()),
+        ({"upstream": {"ignorePaths": ["x"]}}, ()),
         ({"logRequests": True, "healthCheckTimeout": 15, "models": {"a": {"macros": {}}}}, ()),
     ],
 )

@@ -165,3 +165,23 @@ def test_equal_models_are_equal_unfilled_whatever_their_ports_are() -> None:
     assert a.unfilled == b.unfilled
     assert a.unfilled.cmd == "s ${PORT}"
     assert a.unfilled.use_model_name is None
+
+
+def test_a_number_of_a_port_completes_no_name() -> None:
+    model: dict[str, Plain] = {
+        "cmd": "s ${PORT} ${x${PORT}} $${PORT}",
+        "cmdStop": "kill ${PID} ${env.A${PORT}}",
+        "metadata": {"a": ["${${PORT}}"]},
+        "filters": {"setParamsByID": {"${a-${PORT}}": {}, "b${PORT}": {}}},
+    }
+    report = Report()
+
+    Ports(5800).fill(model, M, report)
+
+    why = "a port's number cannot be part of a name"
+    assert [str(fault) for fault in report.faults] == [
+        f"models.m.cmd: unknown macro ${{x5800}}: {why}",
+        f"models.m.cmdStop: unknown macro ${{env.A5800}}: {why}",
+        f"models.m.metadata.a[0]: unknown macro ${{5800}}: {why}",
+        f"models.m.filters.setParamsByID.${{a-${{PORT}}}}: unknown macro ${{a-5800}}: {why}",
+    ]

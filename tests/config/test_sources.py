@@ -44,7 +44,7 @@ def test_bytes_that_are_no_text_are_told_with_their_place() -> None:
 
     assert sources.decode(Source("c.yaml", b"a: 1\r\nb: \xff\n"), report) is None
     assert [str(fault) for fault in report.faults] == [
-        "c.yaml:2:4: YAML parse error: this is not valid utf-8"
+        "c.yaml:2:4: YAML parse error: this is not valid utf-8; save the file as UTF-8"
     ]
 
 
@@ -205,19 +205,24 @@ def test_reference_to_the_environment_is_no_syntax() -> None:
 
 BROKEN = {
     "a: [1,\n  {b: c\nd: e\n": "f:2:3: YAML parse error: while parsing a flow mapping, "
-    "did not find expected ',' or '}'",
+    "did not find expected ',' or '}', found ':'; what begins with { ends with }",
     "a: [1]\nb: [": "f:2:4: YAML parse error: while parsing a flow node, "
-    "did not find expected node content",
+    "did not find expected node content, found the end of the file; close what is open",
     "a: 'x\nb: 1\n": "f:1:4: YAML parse error: while scanning a quoted scalar, "
-    "found unexpected end of stream",
+    "found unexpected end of stream; close the quote",
     "a: [1": "f:1:4: YAML parse error: while parsing a flow sequence, "
-    "did not find expected ',' or ']'",
-    "a: b: c": "f:1:5: YAML parse error: mapping values are not allowed in this context",
+    "did not find expected ',' or ']', found the end of the file; what begins with [ ends with ]",
+    "a: b: c": "f:1:5: YAML parse error: mapping values are not allowed in this context, "
+    "found ':'; indent alike what belongs together, or put quotes around a text with ': ' "
+    "or '- ' in it",
     "a:\n\tb: 1": "f:2:1: YAML parse error: while scanning for the next token, found character "
     "that cannot start any token; indent with blanks, not with tabs",
     "a: [${X}]": "f:1:6: YAML parse error: while parsing a flow sequence, "
-    "did not find expected ',' or ']'",
-    "a: *b": "f:1:4: YAML parse error: unknown anchor 'b': none of this name stands above",
+    "did not find expected ',' or ']', found '{'; put quotes around a text with ${...} in it",
+    "a: *b": "f:1:4: YAML parse error: unknown anchor 'b': none of this name stands above; "
+    "put quotes around a text that begins with '*'",
+    "a: &base 1\nb: *bass": "f:2:4: YAML parse error: unknown anchor 'bass': none of this name "
+    "stands above; did you mean '*base'?",
     "a: &a [*a]": "f:1:8: YAML parse error: the anchor 'a' contains itself",
     "a: 1\nb: \0": "f:2:4: YAML parse error: control character U+0000",
     "a: \ud800": "f:1:4: YAML parse error: control character U+D800",
@@ -228,6 +233,25 @@ BROKEN = {
 @pytest.mark.parametrize(("text", "fault"), BROKEN.items(), ids=range(len(BROKEN)))
 def test_broken_text_is_told_with_its_place(text: str, fault: str) -> None:
     assert _told(text) == [fault]
+
+
+# What was expected, found and suggested.
+PARTS = {
+    "a: [1": ("',' or ']'", "the end of the file", "what begins with [ ends with ]"),
+    "a: &base 1\nb: *bass": ("the name of an anchor above", "'bass'", "did you mean '*base'?"),
+    "a: &a [*a]": ("", "'a'", ""),
+    "a: \1": ("text", "U+0001", ""),
+    "[" * 200: ("at most 100", "more than 100", ""),
+}
+
+
+@pytest.mark.parametrize(("text", "parts"), PARTS.items(), ids=range(len(PARTS)))
+def test_what_is_told_of_broken_text_has_parts(text: str, parts: tuple[str, str, str]) -> None:
+    report = Report()
+
+    sources.parse(text, report)
+
+    assert [(told.expected, told.found, told.suggestion) for told in report.faults] == [parts]
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,9 @@ def _open(place: str) -> str:
     return f"missing closing parenthesis for the one opened at position {place}"
 
 
-def _plus(place: int) -> str:
-    return f"expected set name after '+' at position {place}, without a space between"
+def _plus(place: int, found: str) -> str:
+    message = f"expected set name after '+' at position {place}, without a space between"
+    return f"{message}, found {found}"
 
 
 def _character(char: str, place: int) -> str:
@@ -77,12 +78,12 @@ FAULTS = {
     "a | | b": _wanted("'|' at position 4"),
     "a && b": _wanted("'&' at position 3"),
     "()": _wanted("')' at position 1"),
-    "(a": _open("0"),
-    "a & (b | (c)": _open("4"),
+    "(a": _open("0, found the end"),
+    "a & (b | (c)": _open("4, found the end"),
     "(a b)": _open("0, found 'b' at position 3"),
-    "+ x": _plus(0),
-    "++x": _plus(0),
-    "a & +": _plus(4),
+    "+ x": _plus(0, "' '"),
+    "++x": _plus(0, "'+'"),
+    "a & +": _plus(4, "the end"),
     "a, b": _character(",", 1),
     "!a": _character("!", 0),
     "a & org/model": _character("/", 7),
@@ -99,6 +100,28 @@ def test_a_malformed_expression_says_what_and_where(text: str, message: str) -> 
         parse(text)
 
     assert str(caught.value) == message
+
+
+OPERAND = "a model, a '+set' or '('"
+# What was expected, and what was found.
+PARTS = {
+    "": ("models joined with '&' and '|', like a & (b | c)", "an empty text"),
+    "a b": ("'&', '|' or the end", "'b' at position 2"),
+    "a &": (OPERAND, "the end"),
+    "()": (OPERAND, "')' at position 1"),
+    "(a": ("')', '&' or '|'", "the end"),
+    "(a b)": ("')', '&' or '|'", "'b' at position 3"),
+    "+ x": ("a set name right after '+'", "' '"),
+    "a, b": ("letters, digits, '_', '-' and '.'", "',' at position 1"),
+}
+
+
+@pytest.mark.parametrize(("text", "parts"), PARTS.items(), ids=map(repr, PARTS))
+def test_a_malformed_expression_has_parts(text: str, parts: tuple[str, str]) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        parse(text)
+
+    assert (caught.value.finding.expected, caught.value.finding.found) == parts
 
 
 def test_no_depth_exhausts_the_stack() -> None:

@@ -32,22 +32,26 @@ def problems_of(section: Section) -> tuple[Problem, ...]:
     return caught.value.problems
 
 
-def _key(var: str, found: str) -> Problem:
+Told = tuple[tuple[str, ...], str]
+"""Where, and the message."""
+
+
+def _key(var: str, found: str) -> Told:
     message = (
         f"invalid key {var!r}: {found}; the allowed characters are "
         "letters a-z, digits, '.' and '-', 1-32 of them"
     )
-    return Problem(("vars", var), message)
+    return ("vars", var), message
 
 
-def _set(name: str, message: str) -> Problem:
-    return Problem(("sets", name), message)
+def _set(name: str, message: str) -> Told:
+    return ("sets", name), message
 
 
 LONG = "v" * 33
 
-FAULTS = {
-    "no sets": (Section({}), [Problem((), "at least one set is needed under 'sets'")]),
+FAULTS: dict[str, tuple[Section, list[Told]]] = {
+    "no sets": (Section({}), [((), "at least one set is needed under 'sets'")]),
     "a character that no var has": (
         Section(variables={"a_b": ANT}),
         [_key("a_b", "found '_' at position 1")],
@@ -63,19 +67,19 @@ FAULTS = {
     ),
     "a var of a model that is not there": (
         Section(variables={"a": ModelId("ent")}),
-        [Problem(("vars", "a"), "unknown model 'ent', did you mean 'ant'?")],
+        [(("vars", "a"), "unknown model 'ent', did you mean 'ant'?")],
     ),
     "a var of what may be an alias": (
         Section(variables={"a": ModelId("gpt")}),
-        [Problem(("vars", "a"), "unknown model 'gpt'; an alias cannot be used here")],
+        [(("vars", "a"), "unknown model 'gpt'; an alias cannot be used here")],
     ),
     "nothing": (
         Section(costs={"ant": 0}),
-        [Problem(("evict_costs", "ant"), "the cost must be a positive integer, found 0")],
+        [(("evict_costs", "ant"), "the cost must be a positive integer, found 0")],
     ),
     "the cost of nobody": (
         Section(costs={"aunt": 1}),
-        [Problem(("evict_costs", "aunt"), "unknown var or model 'aunt', did you mean 'ant'?")],
+        [(("evict_costs", "aunt"), "unknown var or model 'aunt', did you mean 'ant'?")],
     ),
     "an expression that is none": (
         Section({"s": "ant &"}),
@@ -134,9 +138,9 @@ FAULTS = {
         ),
         [
             _key("_", "found '_' at position 0"),
-            Problem(("vars", "_"), "unknown model '?'; an alias cannot be used here"),
-            Problem(("evict_costs", "w"), "unknown var or model 'w'"),
-            Problem(("evict_costs", "w"), "the cost must be a positive integer, found -1"),
+            (("vars", "_"), "unknown model '?'; an alias cannot be used here"),
+            (("evict_costs", "w"), "unknown var or model 'w'"),
+            (("evict_costs", "w"), "the cost must be a positive integer, found -1"),
             _set("s", "unknown var or model 'x' at position 0"),
             _set("s", "unknown var or model 'y' at position 4"),
             _set(
@@ -151,8 +155,82 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("section", "problems"), FAULTS.values(), ids=FAULTS)
-def test_all_problems_are_told_at_once(section: Section, problems: list[Problem]) -> None:
-    assert list(problems_of(section)) == problems
+def test_all_problems_are_told_at_once(section: Section, problems: list[Told]) -> None:
+    assert [(problem.key, problem.message) for problem in problems_of(section)] == problems
+
+
+# What is wrong, and for each problem: what was expected, what was found, what is suggested.
+MODEL = "a var or a model's id"
+PARTS: dict[str, tuple[Section, list[tuple[str, str, str]]]] = {
+    "no sets": (Section({}), [("at least one set", "none", "")]),
+    "a wrong var": (
+        Section(variables={"a_b": ModelId("bees")}),
+        [
+            ("letters a-z, digits, '.' and '-', 1-32 of them", "'_' at position 1", ""),
+            ("a model's id", "'bees'", "did you mean 'bee'?"),
+        ],
+    ),
+    "a var of nobody": (
+        Section(variables={"a": ModelId("gpt")}),
+        [("a model's id", "'gpt'", "an alias cannot be used here")],
+    ),
+    "costs": (
+        Section(costs={"aunt": 0}),
+        [(MODEL, "'aunt'", "did you mean 'ant'?"), ("a positive integer", "0", "")],
+    ),
+    "a name that is nearly an id": (
+        Section({"s": "beee"}),
+        [(MODEL, "'beee'", "did you mean 'bee'?")],
+    ),
+    "an id that no expression can name is not suggested": (
+        Section({"s": "org.cat.7b", "t": "sett", "set:t": "ant"}),
+        [(MODEL, "'org.cat.7b'", ""), (MODEL, "'sett'", "")],
+    ),
+    "a set without its plus": (
+        Section({"s": "base", "base": "ant"}),
+        [(MODEL, "'base'", "did you mean the set, '+base'?")],
+    ),
+    "a set that is nearly there": (
+        Section({"s": "+bases", "base": "ant"}),
+        [("the name of a set", "'bases'", "did you mean 'base'?")],
+    ),
+    "a set that no expression can name is not suggested": (
+        Section({"s": "+set.t", "set:t": "ant"}),
+        [("the name of a set", "'set.t'", "")],
+    ),
+    "a set is not suggested to itself": (
+        Section({"sett": "sett | +set"}),
+        [(MODEL, "'sett'", ""), ("the name of a set", "'set'", "")],
+    ),
+    "a model with a plus": (
+        Section({"s": "+ant & +v"}, {"v": BEE}),
+        [
+            ("the name of a set", "'ant'", "did you mean the model, 'ant' without the '+'?"),
+            ("the name of a set", "'v'", "did you mean the model, 'v' without the '+'?"),
+        ],
+    ),
+    "a circle": (
+        Section({"a": "+b", "b": "+a"}),
+        [("sets without a circle", "a -> b -> a", "")],
+    ),
+    "no expression": (
+        Section({"s": "org/cat"}),
+        [
+            (
+                "letters, digits, '_', '-' and '.'",
+                "'/' at position 3",
+                "a model id with other characters needs a var",
+            )
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("section", "parts"), PARTS.values(), ids=PARTS)
+def test_problems_have_parts(section: Section, parts: list[tuple[str, str, str]]) -> None:
+    findings = [problem.finding for problem in problems_of(section)]
+
+    assert [(found.expected, found.found, found.suggestion) for found in findings] == parts
 
 
 def test_a_problem_says_where() -> None:

@@ -16,7 +16,7 @@ from attrs import define, evolve, field, frozen
 
 from llamaswap.broadcast import Broadcast
 from llamaswap.config.schema import Config, ModelConfig
-from llamaswap.config.sections import ProfileConfig, SelectorConfig
+from llamaswap.config.sections import ProfileConfig, SelectorConfig, UpstreamConfig
 from llamaswap.observe.logs import LogBook
 from llamaswap.policy.messages import Target
 from llamaswap.policy.rules import Fairness, ModelId
@@ -151,6 +151,7 @@ async def open_house(
     selectors: Mapping[str, SelectorConfig] | None = None,
     profiles: Mapping[str, ProfileConfig] | None = None,
     fairness: Fairness | None = None,
+    upstream: UpstreamConfig | None = None,
 ) -> AsyncGenerator[House, None]:
     """Open the application over a real router, whose models take a second to load.
 
@@ -162,6 +163,7 @@ async def open_house(
         models={ModelId(model): entry for model, entry in entries.items()},
         selectors=selectors or {},
         profiles=profiles or {},
+        upstream=UpstreamConfig() if upstream is None else upstream,
     )
     pool = ScriptedPool(script=Script() if script is None else script, unreachable=unreachable)
     rules = fleet(*config.models, swap=swap, limit=limit)

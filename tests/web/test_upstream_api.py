@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 
 import pytest
+from attrs import evolve
 from trio.testing import MockClock
 
 from llamaswap.config.schema import ModelConfig
+from llamaswap.config.sections import UpstreamConfig
+from llamaswap.web.front import Snapshot
 from llamaswap.web.upstream_api import HELD_BODY
 from tests.web.asgi_calls import Call
 from tests.web.front_house import open_house
@@ -143,3 +146,37 @@ async def test_a_picture_or_script_loads_no_model(path: str, autojump_clock: Moc
     error = cold.json["error"]
     assert error["message"] == "model a is not loaded; path matches upstream.ignorePaths"
     assert error["code"] == "conflict"
+
+
+# The paths behind /upstream/a that load no model, and those that do.
+IGNORED = {
+    r"\.woff2$": (["x.woff2", "a/%2ewoff2"], ["x.js", "x.woff2/", "?x.woff2"]),
+    "^/assets/": (["assets/x", "%61ssets/"], ["x/assets/", "assets"]),
+    r"^/\p{Greek}": (["%CE%B1"], ["a", "%FF"]),
+    "^/.$": (["%C3%A9", "%FF"], ["%C3%A9%C3%A9"]),
+}
+
+
+@pytest.mark.parametrize("pattern", IGNORED)
+async def test_what_the_configuration_says_replaces_the_usual_patterns(
+    pattern: str, autojump_clock: MockClock
+) -> None:
+    ignored, others = IGNORED[pattern]
+    async with open_house(upstream=UpstreamConfig((pattern, "never"))) as house:
+        refused = [await house.call("GET", f"/upstream/a/{path}") for path in ignored]
+        loaded = [await house.call("GET", f"/upstream/a/{path}") for path in others]
+        warm = [await house.call("GET", f"/upstream/a/{path}") for path in ignored]
+
+    assert {call.status for call in refused} == {409}
+    assert {call.status for call in (*loaded, *warm)} == {200}
+
+
+async def test_a_reload_brings_other_patterns(autojump_clock: MockClock) -> None:
+    async with open_house() as house:
+        config = house.front.snapshot.config
+        before = await house.call("GET", "/upstream/a/x.js")
+        house.front.snapshot = Snapshot.of(evolve(config, upstream=UpstreamConfig(("^/y",))))
+        after = await house.call("GET", "/upstream/a/y.js")
+        other = await house.call("GET", "/upstream/a/x.js")
+
+    assert [before.status, after.status, other.status] == [409, 409, 200]

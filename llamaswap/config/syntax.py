@@ -1,0 +1,151 @@
+"""What is wrong with a text that is no YAML: a parser's complaint, for the file's author.
+
+Pure, and blind to the parser: two may complain, one in C and one in Python, each in
+its own words. Those stay in the sentence, because people search for them; what
+was expected, what stands there and what to do are told beside it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from llamaswap.config.document import Problem
+
+SENTENCE = "YAML parse error: {detail}"
+
+MAX_SHOWN = 30
+"""Characters of a word that are repeated in a fault."""
+
+_NO_END = "unexpected end of stream"
+_ALIKE = "indent alike what belongs together"
+_QUOTE = "put quotes around a text"
+_CLOSE = "close the quote"
+
+_EXPECTED = re.compile(r"(?<!un)expected (?:the )?(.+?)(?:, but (?:found|got) .*)?$", re.DOTALL)
+_IN_OUR_WORDS = {
+    "key": "a key like those above",
+    "<block end>": "a key or an item like those above",
+    "'-' indicator": "an item that begins with '-'",
+    "node content": "a value",
+    "<document start>": "the end of the file",
+    "'<document start>'": "the end of the file",
+    "hexdecimal number": "hexadecimal digits",
+}
+"""What the parser written in C expects, and the one in Python."""
+
+_NOT_SAID = {
+    _NO_END: "the quote that closes the text",
+    "mapping values are not": "the end of the value",
+    "unknown escape": r"an escape like \n",
+    "cannot start": "a text that can do without quotes",
+}
+"""What both expect where they do not say so, by what they do say."""
+
+_LINES = re.compile("\r\n|\r|\n")
+_WORD = re.compile(r"[,\[\]{}:'\"]|[^\s,\[\]{}:'\"]+")
+
+
+@frozen
+class Spot:
+    """Where a parser has stopped."""
+
+    before: str
+    """The line up to there."""
+
+    after: str
+    """The line from there on."""
+
+    is_last: bool
+    """Nothing follows but white space."""
+
+    @classmethod
+    def at(cls, text: str, line: int, column: int) -> Spot:
+        """Find it; both numbers are counted from 0."""
+        lines = _LINES.split(text)
+        here = lines[line] if line < len(lines) else ""
+        after = here[column:]
+        return cls(here[:column], after, not "".join((after, *lines[line + 1 :])).strip())
+
+    @property
+    def found(self) -> str:
+        """What stands there."""
+        if self.after.startswith("\t"):
+            return "a tab"
+        if self.is_last:
+            return "the end of the file"
+        word = _WORD.search(self.after)
+        # Backslashes are no escapes here.
+        shown = repr(word[0][:MAX_SHOWN]).replace(r"\\", "\\") if word else ""
+        return shown or "the end of the line"
+
+    @property
+    def is_behind_tab(self) -> bool:
+        """A tab is there, or indents the line."""
+        line = self.before + self.after
+        return self.after.startswith("\t") or "\t" in line[: len(line) - len(line.lstrip())]
+
+    @property
+    def is_first(self) -> bool:
+        """The line begins there."""
+        return not self.before.strip()
+
+
+def complaint(context: str, problem: str, spot: Spot | None) -> Problem:
+    """Return what a parser finds wrong, and perhaps while it did what."""
+    detail = ", ".join(part for part in (context, problem) if part)
+    if spot is None:
+        return Problem(SENTENCE, detail=detail)
+    if "found" not in problem and "but got" not in problem:
+        detail += f", found {spot.found}"
+    expected = "blanks" if spot.is_behind_tab else _expected(problem)
+    advice = _advice(context, problem, spot)
+    return Problem(SENTENCE, expected, spot.found, advice, detail=detail)
+
+
+def unknown_anchor(name: str, known: Iterable[str]) -> Problem:
+    """Return the problem that no anchor ``name`` stands above its alias."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean '*{near[0]}'?" if near else f"{_QUOTE} that begins with '*'"
+    text = "YAML parse error: unknown anchor {found}: none of this name stands above"
+    return Problem(text, "the name of an anchor above", repr(name), hint)
+
+
+def _expected(problem: str) -> str:
+    for words, what in _NOT_SAID.items():
+        if words in problem:
+            return what
+    wanted = _EXPECTED.search(problem)
+    return _IN_OUR_WORDS.get(wanted[1], wanted[1]) if wanted else ""
+
+
+def _advice(context: str, problem: str, spot: Spot) -> str:
+    """Say what to do; empty where that is not clear."""
+    if spot.is_behind_tab:
+        return "indent with blanks, not with tabs"
+    if "quoted scalar" in context:
+        return _CLOSE if _NO_END in problem else r"write \\ for a backslash, or use single quotes"
+    if "not allowed" in problem:
+        return f"{_ALIKE}, or {_QUOTE} with ': ' or '- ' in it"
+    if "flow" in context:
+        return _advice_in_brackets(problem, spot)
+    if "block mapping" in context or "block collection" in context or "document start" in problem:
+        return _ALIKE if spot.is_first else "put quotes around all of the value"
+    is_special = "cannot start" in problem or "block node" in context
+    is_reference = any(word in context + problem for word in ("anchor", "alias", "tag"))
+    return f"{_QUOTE} that begins so" if is_special or is_reference else ""
+
+
+def _advice_in_brackets(problem: str, spot: Spot) -> str:
+    if spot.before.endswith("$"):
+        return f"{_QUOTE} with ${{...}} in it"
+    # What began further up was more likely left open than a text has a colon in it.
+    if spot.after.startswith(":") and ("[" in spot.before or "{" in spot.before):
+        return f"{_QUOTE} with ':' in it"
+    for opening, closing in ("[]", "{}"):
+        if f"'{closing}'" in problem:
+            return f"what begins with {opening} ends with {closing}"
+    return "close what is open" if spot.is_last else ""

@@ -1,0 +1,218 @@
+"""What a parser complains of, in the words of a file's author; both parsers' words."""
+
+import pytest
+
+from llamaswap.config.syntax import Spot, complaint, unknown_anchor
+
+BLOCK = "while parsing a block mapping"
+LIST = "while parsing a flow sequence"
+QUOTED = "while scanning a quoted scalar"
+TOKEN = "while scanning for the next token"
+START = "found character that cannot start any token"
+VALUES = "mapping values are not allowed in this context"
+ALIKE = "indent alike what belongs together"
+COLON = f"{ALIKE}, or put quotes around a text with ': ' or '- ' in it"
+WHOLE = "put quotes around all of the value"
+BEGINS = "put quotes around a text that begins so"
+BACKSLASH = r"write \\ for a backslash, or use single quotes"
+TABS = "indent with blanks, not with tabs"
+
+# The file, where the parser has stopped, what it says; what was expected, found and suggested.
+Case = tuple[str, tuple[int, int], tuple[str, str], tuple[str, str, str]]
+COMPLAINTS: dict[str, Case] = {
+    "a tab indents": ("a:\n\tb: 1", (1, 0), (TOKEN, START), ("blanks", "a tab", TABS)),
+    "a tab indents the line": ("a:\n\tb: %1", (1, 4), (TOKEN, START), ("blanks", "'%1'", TABS)),
+    "a tab in a line is none of that": (
+        "a: 'x\t' y",
+        (0, 8),
+        (BLOCK, "did not find expected key"),
+        ("a key like those above", "'y'", WHOLE),
+    ),
+    "a quote is not closed": (
+        "a: 'x\nb: c",
+        (1, 4),
+        (QUOTED, "found unexpected end of stream"),
+        ("the quote that closes the text", "the end of the file", "close the quote"),
+    ),
+    "an escape": (
+        'a: "C:\\models"',
+        (0, 6),
+        ("while parsing a quoted scalar", "found unknown escape character"),
+        (r"an escape like \n", r"'\models'", BACKSLASH),
+    ),
+    "an escape, the other parser": (
+        'a: "\\x4"',
+        (0, 6),
+        (
+            "while scanning a double-quoted scalar",
+            "expected escape sequence of 2 hexadecimal numbers, but found '\"'",
+        ),
+        ("escape sequence of 2 hexadecimal numbers", "'4'", BACKSLASH),
+    ),
+    "a colon": ("a: b: c", (0, 4), ("", VALUES), ("the end of the value", "':'", COLON)),
+    "an item behind a key": (
+        "a: - b",
+        (0, 3),
+        ("", "block sequence entries are not allowed in this context"),
+        ("", "'-'", COLON),
+    ),
+    "a key that is not indented like the others": (
+        "a:\n  b: 1\n c: 2",
+        (2, 1),
+        (BLOCK, "did not find expected key"),
+        ("a key like those above", "'c'", ALIKE),
+    ),
+    "the same, the other parser": (
+        "a:\n  b: 1\n c: 2",
+        (2, 1),
+        (BLOCK, "expected <block end>, but found '<block mapping start>'"),
+        ("a key or an item like those above", "'c'", ALIKE),
+    ),
+    "a key among items": (
+        "- a\nb: 1",
+        (1, 0),
+        ("while parsing a block collection", "did not find expected '-' indicator"),
+        ("an item that begins with '-'", "'b'", ALIKE),
+    ),
+    "the first key is indented": (
+        "  a: 1\nb: 2",
+        (1, 0),
+        ("", "did not find expected <document start>"),
+        ("the end of the file", "'b'", ALIKE),
+    ),
+    "a list is not closed": (
+        "a: [1\n\n",
+        (2, 0),
+        (LIST, "did not find expected ',' or ']'"),
+        ("',' or ']'", "the end of the file", "what begins with [ ends with ]"),
+    ),
+    "a list is closed as a mapping": (
+        "a: [1}",
+        (0, 5),
+        (LIST, "expected ',' or ']', but got '}'"),
+        ("',' or ']'", "'}'", "what begins with [ ends with ]"),
+    ),
+    "a mapping is not closed": (
+        "a: {b: 1\nc: 2",
+        (1, 1),
+        ("while parsing a flow mapping", "did not find expected ',' or '}'"),
+        ("',' or '}'", "':'", "what begins with { ends with }"),
+    ),
+    "a colon in a list": (
+        "a: [b: c: d]",
+        (0, 8),
+        (LIST, "did not find expected ',' or ']'"),
+        ("',' or ']'", "':'", "put quotes around a text with ':' in it"),
+    ),
+    "a colon in a mapping": (
+        "a: {b: c: d}",
+        (0, 8),
+        ("while parsing a flow mapping", "did not find expected ',' or '}'"),
+        ("',' or '}'", "':'", "put quotes around a text with ':' in it"),
+    ),
+    "a reference in a list": (
+        "a: [${X}]",
+        (0, 5),
+        (LIST, "did not find expected ',' or ']'"),
+        ("',' or ']'", "'{'", "put quotes around a text with ${...} in it"),
+    ),
+    "nothing behind a bracket": (
+        "a: [",
+        (1, 0),
+        ("while parsing a flow node", "did not find expected node content"),
+        ("a value", "the end of the file", "close what is open"),
+    ),
+    "nothing between commas": (
+        "a: [b,,c]",
+        (0, 6),
+        ("while parsing a flow node", "expected the node content, but found ','"),
+        ("a value", "','", ""),
+    ),
+    "a character that no text begins with": (
+        "a: @x",
+        (0, 3),
+        (TOKEN, START),
+        ("a text that can do without quotes", "'@x'", BEGINS),
+    ),
+    "a bracket that closes nothing": (
+        "a: ]",
+        (0, 3),
+        ("while parsing a block node", "did not find expected node content"),
+        ("a value", "']'", BEGINS),
+    ),
+    "a star that names no anchor": (
+        "a: *.log",
+        (0, 4),
+        ("while scanning an alias", "did not find expected alphabetic or numeric character"),
+        ("alphabetic or numeric character", "'.log'", BEGINS),
+    ),
+    "a tag": (
+        "a: !b!c d",
+        (0, 3),
+        ("while parsing a node", "found undefined tag handle"),
+        ("", "'!b!c'", BEGINS),
+    ),
+    "what nobody can advise on": (
+        "a: |3x\n b",
+        (0, 5),
+        ("while scanning a block scalar", "did not find expected comment or line break"),
+        ("comment or line break", "'x'", ""),
+    ),
+    "nothing more on the line": (
+        "%FOO \n---\na",
+        (0, 4),
+        ("while scanning a directive", "found unknown directive name"),
+        ("", "the end of the line", ""),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "at", "said", "parts"), COMPLAINTS.values(), ids=COMPLAINTS)
+def test_a_complaint_has_parts(
+    text: str, at: tuple[int, int], said: tuple[str, str], parts: tuple[str, str, str]
+) -> None:
+    told = complaint(*said, Spot.at(text, *at))
+
+    assert (told.expected, told.found, told.suggestion) == parts
+
+
+def test_the_parsers_words_stay_and_what_stands_there_is_added() -> None:
+    told = complaint(LIST, "did not find expected ',' or ']'", Spot.at("[1}", 0, 2))
+
+    assert str(told) == (
+        "YAML parse error: while parsing a flow sequence, did not find expected ',' or ']', "
+        "found '}'; what begins with [ ends with ]"
+    )
+
+
+def test_what_stands_there_is_not_said_twice() -> None:
+    told = complaint("", "found unknown directive name", Spot.at("%FOO", 0, 1))
+
+    assert str(told) == "YAML parse error: found unknown directive name"
+
+
+def test_without_a_place_the_words_are_all() -> None:
+    told = complaint("while doing", "odd {found}", None)
+
+    assert str(told) == "YAML parse error: while doing, odd {found}"
+    assert (told.expected, told.found, told.suggestion) == ("", "", "")
+
+
+def test_a_long_word_is_cut() -> None:
+    assert Spot.at("x" * 100, 0, 0).found == repr("x" * 30)
+
+
+ANCHORS = {
+    "bass": "did you mean '*base'?",
+    ".log": "put quotes around a text that begins with '*'",
+}
+
+
+@pytest.mark.parametrize(("name", "suggestion"), ANCHORS.items(), ids=ANCHORS)
+def test_an_unknown_anchor(name: str, suggestion: str) -> None:
+    told = unknown_anchor(name, ["base", "other"])
+
+    assert str(told) == (
+        f"YAML parse error: unknown anchor {name!r}: none of this name stands above; {suggestion}"
+    )
+    assert (told.expected, told.found) == ("the name of an anchor above", repr(name))
