@@ -25,7 +25,7 @@ from llamaswap.errors import (
     UnavailableError,
     UnknownModelError,
 )
-from llamaswap.inbox import Answer, Envelope, Lease, RouterClient
+from llamaswap.inbox import Answer, Envelope, Inbox, Lease, RouterClient, refuse_all
 from llamaswap.policy.messages import (
     Cause,
     Command,
@@ -133,8 +133,7 @@ class Router:
     _listeners: Listeners
     _run_upstream: RunUpstream
     _nursery: trio.Nursery
-    _inbox: trio.MemoryReceiveChannel[Envelope]
-    _outbox: trio.MemorySendChannel[Envelope]
+    _inbox: Inbox
     _asks: dict[int, Envelope] = field(factory=dict[int, Envelope], init=False)
     """Those that wait for an answer."""
 
@@ -155,32 +154,23 @@ class Router:
 
     def note(self, event: Event) -> None:
         """Write ``event``, which wants no answer, to our own inbox."""
-        with suppress(trio.BrokenResourceError):
-            self._outbox.send_nowait(Envelope(event))
+        with suppress(SwapError):
+            self._inbox.put(Envelope(event))
 
     def close(self) -> None:
         """End every wait for an answer: who still asks hears that the router has ended."""
-        with suppress(trio.WouldBlock):
-            while True:
-                self._book(self._inbox.receive_nowait())
-        self._inbox.close()
-        for envelope in self._asks.values():
-            if envelope.reply is not None:
-                envelope.reply.close()
+        for envelope in self._inbox.close():
+            self._book(envelope)
+        refuse_all(self._asks.values())
 
     async def _receive_batch(self) -> list[Envelope]:
         """Wait for an event or the scheduler's next wish; take all that has arrived."""
         wakeup = self._scheduler.next_wakeup
-        batch: list[Envelope] = []
         if wakeup is None:
-            batch.append(await self._inbox.receive())
-        else:
-            with trio.move_on_at(wakeup):
-                batch.append(await self._inbox.receive())
-        with suppress(trio.WouldBlock):
-            while True:
-                batch.append(self._inbox.receive_nowait())
-        return batch
+            return await self._inbox.take()
+        with trio.move_on_at(wakeup):
+            return await self._inbox.take()
+        return self._inbox.take_nowait()
 
     def _book(self, envelope: Envelope) -> None:
         """Remember who wants an answer; forget who has left; log what came unasked."""
@@ -250,7 +240,7 @@ class Router:
     def _answer(self, ask: int, answer: Answer) -> None:
         envelope = self._asks.pop(ask, None)
         if envelope is not None and envelope.reply is not None:
-            envelope.reply.send_nowait(answer)
+            envelope.reply.give(answer)
 
     async def _run(self, model: ModelId, upstream: _Upstream) -> None:
         """Run one process; whatever becomes of it, report it as one `Gone`."""
@@ -331,19 +321,17 @@ async def run_router(
       run: how a process is run.
       known: the usual times of the models, from an earlier run.
     """
-    # Unbounded, because a lease must be able to go back without waiting; there
-    # are at most two envelopes per open request and three per process.
-    outbox, inbox = trio.open_memory_channel[Envelope](inf)
+    inbox = Inbox()
     async with trio.open_nursery() as nursery:
         scheduler = Scheduler(fleet, known or {})
-        router = Router(scheduler, pool, listeners, run, nursery, inbox, outbox)
+        router = Router(scheduler, pool, listeners, run, nursery, inbox)
 
         async def tell_leaving() -> None:
             await leaving.wait()
             router.note(Shutdown())
 
         nursery.start_soon(tell_leaving)
-        task_status.started(RouterClient(outbox))
+        task_status.started(RouterClient(inbox))
         try:
             await router.route()
         finally:

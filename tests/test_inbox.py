@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from math import inf
-
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from llamaswap.errors import BusyError, SwapError
-from llamaswap.inbox import Answer, Envelope, Lease, RouterClient
+from llamaswap.inbox import Answer, Inbox, Lease, RouterClient, refuse_all
 from llamaswap.policy.messages import (
     DrainEnded,
     Event,
@@ -34,30 +32,23 @@ class Desk:
     """The router's end of the inbox, worked by the test."""
 
     def __init__(self) -> None:
-        self.outbox, self.inbox = trio.open_memory_channel[Envelope](inf)
-        self.client = RouterClient(self.outbox)
+        self.inbox = Inbox()
+        self.client = RouterClient(self.inbox)
 
     def events(self) -> list[Event]:
         """Take what has arrived."""
-        events: list[Event] = []
-        try:
-            while True:
-                events.append(self.inbox.receive_nowait().event)
-        except trio.WouldBlock:
-            return events
+        return [envelope.event for envelope in self.inbox.take_nowait()]
 
     async def answer(self, *answers: Answer) -> None:
         """Answer one ask after the other."""
         for answer in answers:
-            envelope = await self.inbox.receive()
+            (envelope,) = await self.inbox.take()
             assert envelope.reply is not None
-            envelope.reply.send_nowait(answer)
+            envelope.reply.give(answer)
 
     async def fall_silent(self) -> None:
         """Take one ask and end without an answer."""
-        envelope = await self.inbox.receive()
-        assert envelope.reply is not None
-        envelope.reply.close()
+        refuse_all(await self.inbox.take())
 
 
 async def test_a_lease_is_held_until_the_block_is_left(nursery: trio.Nursery) -> None:
@@ -76,7 +67,7 @@ async def test_an_ask_says_when_it_was_made(autojump_clock: MockClock) -> None:
     with trio.move_on_after(1):
         async with desk.client.lease(A):
             pass
-    envelope = desk.inbox.receive_nowait()
+    envelope = desk.inbox.take_nowait()[0]
 
     assert (envelope.event, envelope.ask, envelope.asked_at) == (LeaseAsked(LeaseId(0), A), 0, 5)
 
