@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from llamaswap.errors import RequestError, UpstreamError
 from llamaswap.policy.messages import Target
@@ -45,10 +45,11 @@ class Route:
 
     path: bytes
     query: bytes
+    origin: str = field(init=False)
+    """What exchanges must agree in to share connections: scheme, host and port."""
 
-    @property
-    def origin(self) -> str:
-        """What exchanges must agree in to share connections: scheme, host and port."""
+    @origin.default
+    def _origin(self) -> str:
         return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}"
 
     def join(self, target: bytes) -> bytes:
