@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from math import inf
 from typing import Protocol, assert_never
 
@@ -34,6 +35,7 @@ from llamaswap.policy.messages import (
     Gone,
     Grant,
     Learned,
+    LeaseAsked,
     LeaseId,
     LeaseReturned,
     Queue,
@@ -58,7 +60,7 @@ from llamaswap.upstream.process import HealthCheck, UpstreamSpec, WaitGone, run_
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-_CHANGING = (Ready, Gone, Stuck, Reconfigure, Start, Stop)
+_CHANGING = frozenset({Ready, Gone, Stuck, Reconfigure, Start, Stop})
 """The events and commands after which the states of models are not what they were."""
 
 
@@ -146,10 +148,11 @@ class Router:
             for envelope in batch:
                 self._book(envelope)
             events = [envelope.event for envelope in batch]
-            commands = self._scheduler.handle(events, trio.current_time())
+            now = trio.current_time()
+            commands = self._scheduler.handle(events, now)
             for command in commands:
-                self._carry_out(command)
-            if any(isinstance(word, _CHANGING) for word in (*events, *commands)):
+                self._carry_out(command, now)
+            if not _CHANGING.isdisjoint(map(type, chain(events, commands))):
                 self._listeners.changed()
 
     def note(self, event: Event) -> None:
@@ -177,6 +180,8 @@ class Router:
         if envelope.reply is not None:
             self._asks[envelope.ask] = envelope
         match envelope.event:
+            case LeaseAsked():
+                pass  # most events are these two
             case LeaseReturned(lease):
                 self._asks.pop(lease, None)
             case Ready(model):
@@ -198,10 +203,10 @@ class Router:
         else:
             logger.warning("%s: %s", model, reason)
 
-    def _carry_out(self, command: Command) -> None:
+    def _carry_out(self, command: Command, now: float) -> None:
         match command:
             case Grant(lease, model):
-                self._grant(lease, self._upstreams[model])
+                self._grant(lease, self._upstreams[model], now)
             case Refuse(lease, _, _, _):
                 self._answer(lease, _refusal(command))
             case Start(model, specification, reason):
@@ -232,8 +237,8 @@ class Router:
             upstream.stopping = reason
             upstream.scope.cancel()
 
-    def _grant(self, lease: LeaseId, upstream: _Upstream) -> None:
-        asked, now = self._asks[lease].asked_at, trio.current_time()
+    def _grant(self, lease: LeaseId, upstream: _Upstream, now: float) -> None:
+        asked = self._asks[lease].asked_at
         loading = max(upstream.ready - max(upstream.began, asked), 0.0)
         self._answer(lease, Lease(upstream.spec.target, now - asked - loading, loading))
 
