@@ -22,9 +22,10 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.events import Body, Data, EndBody, EndData, Response
+from hypercorn.protocol.events import Body, Data, EndBody, EndData, Request, Response
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.protocol.http_stream import HTTPStream
 
 from llamaswap.web.asgi import Message, Scope
 from llamaswap.web.circumstances import Circumstances, Turn
@@ -167,6 +168,22 @@ class _Http1(H11Protocol):
     async def stream_send(self, event: Any) -> None:
         """Send; an answer with a date."""
         await super().stream_send(_dated(event) if type(event) is Response else event)
+
+    async def _create_stream(self, request: Any) -> None:
+        # Hypercorn looks for an upgrade in two rounds through h11's headers, whose
+        # iterator is slow, and decodes each on the way.
+        headers = [(name.lower(), value) for name, value in request.headers.raw_items()]
+        if any(name == b"upgrade" for name, _ in headers):
+            await super()._create_stream(request)
+            return
+        stream = self.stream = HTTPStream(
+            self.app, self.config, self.context, self.task_group, self.ssl,
+            self.client, self.server, self.stream_send, STREAM_ID,
+        )  # fmt: skip
+        version, method = request.http_version.decode(), request.method.decode().upper()
+        await stream.handle(
+            Request(STREAM_ID, headers, version, method, request.target, self.connection_state)
+        )
 
     async def _check_protocol(self, event: Any) -> None:
         if event.http_version[:1] != b"1":
