@@ -167,7 +167,9 @@ class _Http1(H11Protocol):
 
     async def stream_send(self, event: Any) -> None:
         """Send; an answer with a date."""
-        await super().stream_send(_dated(event) if type(event) is Response else event)
+        if type(event) is Response:
+            _date_head(event)
+        await super().stream_send(event)
 
     async def _create_stream(self, request: Any) -> None:
         # Hypercorn looks for an upgrade in two rounds through h11's headers, whose
@@ -219,7 +221,9 @@ class _Http2(H2Protocol):
         stream_id = event.stream_id
         with trio.CancelScope(deadline=trio.current_time() + self._stall_limit) as wait:
             self._waits[stream_id] = wait
-            await super().stream_send(_dated(event) if type(event) is Response else event)
+            if type(event) is Response:
+                _date_head(event)
+            await super().stream_send(event)
             if isinstance(event, (EndBody, EndData)):
                 await self._wait_for_end(stream_id)
             elif isinstance(event, (Body, Data)):
@@ -311,13 +315,13 @@ class _Sink:
         """Drop it."""
 
 
-def _dated(head: Response) -> Response:
-    """Return the head of an answer with a date, its own if it has one."""
-    if any(name == b"date" for name, _ in head.headers):
-        return head
-    return Response(
-        head.stream_id, [*head.headers, (b"date", _date(int(time())))], head.status_code
-    )
+def _date_head(head: Response) -> None:
+    """Give the head of an answer a date, unless it has its own."""
+    for name, _ in head.headers:
+        if name == b"date":
+            return
+    # The list was made for this head alone, by Hypercorn or here.
+    head.headers.append((b"date", _date(int(time()))))
 
 
 @lru_cache(maxsize=1)
@@ -342,7 +346,7 @@ class _Settings(Config):
     h2_max_concurrent_streams = MOST_STREAMS
     keep_alive_max_requests = sys.maxsize
 
-    # An upstream's answer has one, which is passed on; see `_dated`.
+    # An upstream's answer has one, which is passed on; see `_date_head`.
     include_date_header = False
 
     def __init__(self) -> None:
