@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from llamaswap.errors import BusyError, SwapError
-from llamaswap.inbox import Answer, Inbox, Lease, RouterClient, refuse_all
+from llamaswap.inbox import Answer, Envelope, Inbox, Lease, RouterClient, refuse_all
 from llamaswap.policy.messages import (
     DrainEnded,
     Event,
@@ -169,3 +169,62 @@ async def test_a_lease_may_outlive_the_router(nursery: trio.Nursery) -> None:
     nursery.start_soon(desk.answer, LEASE)
     async with desk.client.lease(A):
         desk.inbox.close()
+
+
+async def test_the_router_takes_all_that_has_come_in_its_order(nursery: trio.Nursery) -> None:
+    inbox = Inbox()
+    taken: list[list[Envelope]] = []
+
+    async def work() -> None:
+        while True:
+            taken.append(await inbox.take())
+
+    first, second, third = (Envelope(LeaseReturned(LeaseId(number))) for number in range(3))
+    nursery.start_soon(work)
+    await wait_all_tasks_blocked()
+    inbox.put(first)
+    inbox.put(second)
+    await wait_all_tasks_blocked()
+    inbox.put(third)
+    await wait_all_tasks_blocked()
+
+    assert taken == [[first, second], [third]]
+
+
+async def test_a_router_that_always_finds_something_lets_the_others_run(
+    nursery: trio.Nursery,
+) -> None:
+    inbox = Inbox()
+    has_run = trio.Event()
+
+    async def run() -> None:
+        await trio.lowlevel.checkpoint()
+        has_run.set()
+
+    nursery.start_soon(run)
+    for _ in range(5):
+        inbox.put(Envelope(LeaseReturned(LeaseId(0))))
+        await inbox.take()
+
+    assert has_run.is_set()
+
+
+async def test_a_wait_that_is_cancelled_loses_nothing(autojump_clock: MockClock) -> None:
+    inbox = Inbox()
+    with trio.move_on_after(1) as scope:
+        await inbox.take()
+    envelope = Envelope(LeaseReturned(LeaseId(0)))
+    inbox.put(envelope)
+
+    assert scope.cancelled_caught
+    assert await inbox.take() == [envelope]
+
+
+async def test_a_closed_inbox_gives_back_what_nobody_has_read() -> None:
+    inbox = Inbox()
+    envelope = Envelope(LeaseReturned(LeaseId(0)))
+    inbox.put(envelope)
+
+    assert inbox.close() == [envelope]
+    with pytest.raises(SwapError, match=r"^the router has ended$"):
+        inbox.put(envelope)

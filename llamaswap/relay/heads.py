@@ -48,9 +48,9 @@ class Route:
     origin: str = field(init=False)
     """What exchanges must agree in to share connections: scheme, host and port."""
 
-    @origin.default
-    def _origin(self) -> str:
-        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}"
+    def __attrs_post_init__(self) -> None:
+        scheme = "https" if self.secure else "http"
+        object.__setattr__(self, "origin", f"{scheme}://{self.host}:{self.port}")
 
     def join(self, target: bytes) -> bytes:
         """Put the base path and query before those of a request."""
