@@ -1,15 +1,17 @@
 """The router's inbox: how the rest of the house asks for models.
 
-An ask is an event and a place for its answer. Nobody shares anything else with
+An ask is an event and a place for its answer, which does less than a second memory
+channel would: each request comes through here twice. Nobody shares anything else with
 the router task.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
 from itertools import count
+from math import inf
+from types import TracebackType
 from typing import cast
 
 import trio
@@ -80,6 +82,30 @@ Answer = (
 )
 
 
+@define(eq=False)
+class Reply:
+    """The place for one answer, and whoever waits for it."""
+
+    _answer: Answer = field(default=None, init=False)
+    _given: trio.Event = field(factory=trio.Event, init=False)
+
+    def give(self, answer: Answer) -> None:
+        """Answer, whether anybody still waits for it or not."""
+        self._answer = answer
+        self._given.set()
+
+    async def receive(self) -> Answer:
+        """Wait for the answer.
+
+        Raises:
+          SwapError: it is one.
+        """
+        await self._given.wait()
+        if isinstance(self._answer, SwapError):
+            raise self._answer
+        return self._answer
+
+
 @frozen
 class Envelope:
     """An event, and where its answer goes if it wants one."""
@@ -88,19 +114,76 @@ class Envelope:
     ask: int = 0
     """The number that the answer will carry."""
 
-    reply: trio.MemorySendChannel[Answer] | None = None
+    reply: Reply | None = None
     asked_at: float = 0.0
+
+
+@define(eq=False)
+class Inbox:
+    """What the router has not yet read: a memory channel that is read in batches.
+
+    Unbounded, because a lease must be able to go back without waiting; there are
+    at most two envelopes per open request and three per process.
+    """
+
+    _outbox: trio.MemorySendChannel[Envelope] = field(init=False)
+    _inbox: trio.MemoryReceiveChannel[Envelope] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._outbox, self._inbox = trio.open_memory_channel[Envelope](inf)
+
+    def put(self, envelope: Envelope) -> None:
+        """Put ``envelope`` in, behind the others. Never waits, so it cannot be cancelled.
+
+        Raises:
+          SwapError: nobody reads any more.
+        """
+        try:
+            self._outbox.send_nowait(envelope)
+        except trio.BrokenResourceError as exc:
+            raise _ended() from exc
+
+    async def take(self) -> list[Envelope]:
+        """Wait until there is something, then take all of it, the oldest first."""
+        return [await self._inbox.receive(), *self.take_nowait()]
+
+    def take_nowait(self) -> list[Envelope]:
+        """Take all there is, which may be nothing."""
+        batch: list[Envelope] = []
+        with suppress(trio.WouldBlock):
+            while True:
+                batch.append(self._inbox.receive_nowait())
+        return batch
+
+    def close(self) -> list[Envelope]:
+        """Let nothing in any more, and return what nobody has read.
+
+        What of it wants an answer, the caller answers with `refuse_all`.
+        """
+        unread = self.take_nowait()
+        self._inbox.close()
+        return unread
+
+
+def refuse_all(envelopes: Iterable[Envelope]) -> None:
+    """Tell all who wait for an answer that there will be none."""
+    for envelope in envelopes:
+        if envelope.reply is not None:
+            envelope.reply.give(_ended())
+
+
+def _ended() -> SwapError:
+    return SwapError("the router has ended")
 
 
 @define
 class RouterClient:
     """All that the rest of the house holds of the router: its inbox."""
 
-    _inbox: trio.MemorySendChannel[Envelope]
+    _inbox: Inbox
     _numbers: Iterator[int] = field(factory=count, init=False)
 
-    @asynccontextmanager
-    async def lease(self, model: ModelId | Selection) -> AsyncGenerator[Lease, None]:
+    def lease(self, model: ModelId | Selection) -> AbstractAsyncContextManager[Lease]:
         """Hold ``model``, or one of several, ready until the block is left.
 
         Raises:
@@ -110,16 +193,14 @@ class RouterClient:
             long as it may, or the router leaves.
           UnknownModelError: it is not, or no longer, configured.
         """
-        lease = LeaseId(next(self._numbers))
-        try:
-            answer = await self._ask(LeaseAsked(lease, model), lease)
-            assert isinstance(answer, Lease)
-            yield answer
-        finally:
-            # A send that never waits cannot be cancelled: the router hears of
-            # the end of every lease, those of hung-up clients included.
-            with suppress(trio.BrokenResourceError):
-                self._inbox.send_nowait(Envelope(LeaseReturned(lease)))
+        return _Hold(self, LeaseId(next(self._numbers)), model)
+
+    def give_back(self, lease: LeaseId) -> None:
+        """Say that ``lease`` is over, also one that was never granted. `lease` does it."""
+        # What never waits cannot be cancelled: the router hears of the end of
+        # every lease, those of hung-up clients included.
+        with suppress(SwapError):
+            self._inbox.put(Envelope(LeaseReturned(lease)))
 
     async def unload(self, models: frozenset[ModelId] | None = None) -> None:
         """Stop ``models``, or all, and wait until they are gone.
@@ -167,7 +248,7 @@ class RouterClient:
           removed models are gone.
         """
         ticket = Ticket(next(self._numbers))
-        return ticket, partial(_receive, self._send(Reconfigure(ticket, fleet), ticket))
+        return ticket, self.send(Reconfigure(ticket, fleet), ticket).receive
 
     async def end_drain(self, reload: Ticket) -> None:
         """Stop what a reload, or one before it, gave up and that still serves.
@@ -181,25 +262,42 @@ class RouterClient:
         await self._ask(DrainEnded(ticket, reload), ticket)
 
     async def _ask(self, event: Event | SpecificationsAsked, number: int) -> Answer:
-        return await _receive(self._send(event, number))
+        return await self.send(event, number).receive()
 
-    def _send(
-        self, event: Event | SpecificationsAsked, number: int
-    ) -> trio.MemoryReceiveChannel[Answer]:
-        # Room for the one answer there can be.
-        reply, answer = trio.open_memory_channel[Answer](1)
+    def send(self, event: Event | SpecificationsAsked, number: int) -> Reply:
+        """Send an event that wants an answer."""
+        reply = Reply()
+        self._inbox.put(Envelope(event, number, reply, trio.current_time()))
+        return reply
+
+
+@frozen(eq=False)
+class _Hold(AbstractAsyncContextManager[Lease]):
+    """A lease, from the ask to the return.
+
+    A class and no generator, which would be resumed through two functions of
+    `contextlib`: this is part of every request.
+    """
+
+    _client: RouterClient
+    _lease: LeaseId
+    _model: ModelId | Selection
+
+    async def __aenter__(self) -> Lease:
         try:
-            self._inbox.send_nowait(Envelope(event, number, reply, trio.current_time()))
-        except trio.BrokenResourceError as exc:
-            raise SwapError("the router has ended") from exc
+            answer = await self._client.send(
+                LeaseAsked(self._lease, self._model), self._lease
+            ).receive()
+        except BaseException:
+            self._client.give_back(self._lease)
+            raise
+        assert isinstance(answer, Lease)
         return answer
 
-
-async def _receive(channel: trio.MemoryReceiveChannel[Answer]) -> Answer:
-    try:
-        answer = await channel.receive()
-    except trio.EndOfChannel as exc:
-        raise SwapError("the router has ended") from exc
-    if isinstance(answer, SwapError):
-        raise answer
-    return answer
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.give_back(self._lease)

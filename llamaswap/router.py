@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from math import inf
 from typing import Protocol, assert_never
 
@@ -28,10 +29,12 @@ from llamaswap.errors import (
 from llamaswap.inbox import (
     Answer,
     Envelope,
+    Inbox,
     Lease,
     RouterClient,
     Specifications,
     SpecificationsAsked,
+    refuse_all,
 )
 from llamaswap.policy.messages import (
     Cause,
@@ -41,6 +44,7 @@ from llamaswap.policy.messages import (
     Gone,
     Grant,
     Learned,
+    LeaseAsked,
     LeaseId,
     LeaseReturned,
     Queue,
@@ -65,7 +69,7 @@ from llamaswap.upstream.process import HealthCheck, UpstreamSpec, WaitGone, run_
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-_CHANGING = (Ready, Gone, Stuck, Reconfigure, Start, Stop)
+_CHANGING = frozenset({Ready, Gone, Stuck, Reconfigure, Start, Stop})
 """The events and commands after which the states of models are not what they were."""
 
 
@@ -140,8 +144,7 @@ class Router:
     _listeners: Listeners
     _run_upstream: RunUpstream
     _nursery: trio.Nursery
-    _inbox: trio.MemoryReceiveChannel[Envelope]
-    _outbox: trio.MemorySendChannel[Envelope]
+    _inbox: Inbox
     _asks: dict[int, Envelope] = field(factory=dict[int, Envelope], init=False)
     """Those that wait for an answer."""
 
@@ -154,47 +157,41 @@ class Router:
             for envelope in batch:
                 self._book(envelope)
             events = [e.event for e in batch if not isinstance(e.event, SpecificationsAsked)]
-            commands = self._scheduler.handle(events, trio.current_time())
+            now = trio.current_time()
+            commands = self._scheduler.handle(events, now)
             for command in commands:
-                self._carry_out(command)
+                self._carry_out(command, now)
             self._tell_what_runs(batch)
-            if any(isinstance(word, _CHANGING) for word in (*events, *commands)):
+            if not _CHANGING.isdisjoint(map(type, chain(events, commands))):
                 self._listeners.changed()
 
     def note(self, event: Event) -> None:
         """Write ``event``, which wants no answer, to our own inbox."""
-        with suppress(trio.BrokenResourceError):
-            self._outbox.send_nowait(Envelope(event))
+        with suppress(SwapError):
+            self._inbox.put(Envelope(event))
 
     def close(self) -> None:
         """End every wait for an answer: who still asks hears that the router has ended."""
-        with suppress(trio.WouldBlock):
-            while True:
-                self._book(self._inbox.receive_nowait())
-        self._inbox.close()
-        for envelope in self._asks.values():
-            if envelope.reply is not None:
-                envelope.reply.close()
+        for envelope in self._inbox.close():
+            self._book(envelope)
+        refuse_all(self._asks.values())
 
     async def _receive_batch(self) -> list[Envelope]:
         """Wait for an event or the scheduler's next wish; take all that has arrived."""
         wakeup = self._scheduler.next_wakeup
-        batch: list[Envelope] = []
         if wakeup is None:
-            batch.append(await self._inbox.receive())
-        else:
-            with trio.move_on_at(wakeup):
-                batch.append(await self._inbox.receive())
-        with suppress(trio.WouldBlock):
-            while True:
-                batch.append(self._inbox.receive_nowait())
-        return batch
+            return await self._inbox.take()
+        with trio.move_on_at(wakeup):
+            return await self._inbox.take()
+        return self._inbox.take_nowait()
 
     def _book(self, envelope: Envelope) -> None:
         """Remember who wants an answer; forget who has left; log what came unasked."""
         if envelope.reply is not None:
             self._asks[envelope.ask] = envelope
         match envelope.event:
+            case LeaseAsked():
+                pass  # most events are these two
             case LeaseReturned(lease):
                 self._asks.pop(lease, None)
             case Ready(model):
@@ -216,10 +213,10 @@ class Router:
         else:
             logger.warning("%s: %s", model, reason)
 
-    def _carry_out(self, command: Command) -> None:
+    def _carry_out(self, command: Command, now: float) -> None:
         match command:
             case Grant(lease, model):
-                self._grant(lease, self._upstreams[model])
+                self._grant(lease, self._upstreams[model], now)
             case Refuse(lease, _, _, _):
                 self._answer(lease, _refusal(command))
             case Start(model, specification, reason):
@@ -256,8 +253,8 @@ class Router:
             upstream.stopping = reason
             upstream.scope.cancel()
 
-    def _grant(self, lease: LeaseId, upstream: _Upstream) -> None:
-        asked, now = self._asks[lease].asked_at, trio.current_time()
+    def _grant(self, lease: LeaseId, upstream: _Upstream, now: float) -> None:
+        asked = self._asks[lease].asked_at
         loading = max(upstream.ready - max(upstream.began, asked), 0.0)
         target, queued = upstream.spec.target, now - asked - loading
         self._answer(lease, Lease(target, queued, loading, lambda: upstream.stopping))
@@ -265,7 +262,7 @@ class Router:
     def _answer(self, ask: int, answer: Answer) -> None:
         envelope = self._asks.pop(ask, None)
         if envelope is not None and envelope.reply is not None:
-            envelope.reply.send_nowait(answer)
+            envelope.reply.give(answer)
 
     async def _run(self, model: ModelId, upstream: _Upstream) -> None:
         """Run one process; whatever becomes of it, report it as one `Gone`."""
@@ -346,19 +343,17 @@ async def run_router(
       run: how a process is run.
       known: the usual times of the models, from an earlier run.
     """
-    # Unbounded, because a lease must be able to go back without waiting; there
-    # are at most two envelopes per open request and three per process.
-    outbox, inbox = trio.open_memory_channel[Envelope](inf)
+    inbox = Inbox()
     async with trio.open_nursery() as nursery:
         scheduler = Scheduler(fleet, known or {})
-        router = Router(scheduler, pool, listeners, run, nursery, inbox, outbox)
+        router = Router(scheduler, pool, listeners, run, nursery, inbox)
 
         async def tell_leaving() -> None:
             await leaving.wait()
             router.note(Shutdown())
 
         nursery.start_soon(tell_leaving)
-        task_status.started(RouterClient(outbox))
+        task_status.started(RouterClient(inbox))
         try:
             await router.route()
         finally:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from math import inf
-
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from llamaswap.errors import BusyError, SwapError
-from llamaswap.inbox import Answer, Envelope, Lease, RouterClient, SpecificationsAsked
+from llamaswap.inbox import (
+    Answer,
+    Envelope,
+    Inbox,
+    Lease,
+    RouterClient,
+    SpecificationsAsked,
+    refuse_all,
+)
 from llamaswap.policy.messages import (
     DrainEnded,
     Event,
@@ -34,30 +40,23 @@ class Desk:
     """The router's end of the inbox, worked by the test."""
 
     def __init__(self) -> None:
-        self.outbox, self.inbox = trio.open_memory_channel[Envelope](inf)
-        self.client = RouterClient(self.outbox)
+        self.inbox = Inbox()
+        self.client = RouterClient(self.inbox)
 
     def events(self) -> list[Event | SpecificationsAsked]:
         """Take what has arrived."""
-        events: list[Event | SpecificationsAsked] = []
-        try:
-            while True:
-                events.append(self.inbox.receive_nowait().event)
-        except trio.WouldBlock:
-            return events
+        return [envelope.event for envelope in self.inbox.take_nowait()]
 
     async def answer(self, *answers: Answer) -> None:
         """Answer one ask after the other."""
         for answer in answers:
-            envelope = await self.inbox.receive()
+            (envelope,) = await self.inbox.take()
             assert envelope.reply is not None
-            envelope.reply.send_nowait(answer)
+            envelope.reply.give(answer)
 
     async def fall_silent(self) -> None:
         """Take one ask and end without an answer."""
-        envelope = await self.inbox.receive()
-        assert envelope.reply is not None
-        envelope.reply.close()
+        refuse_all(await self.inbox.take())
 
 
 async def test_a_lease_is_held_until_the_block_is_left(nursery: trio.Nursery) -> None:
@@ -76,7 +75,7 @@ async def test_an_ask_says_when_it_was_made(autojump_clock: MockClock) -> None:
     with trio.move_on_after(1):
         async with desk.client.lease(A):
             pass
-    envelope = desk.inbox.receive_nowait()
+    envelope = desk.inbox.take_nowait()[0]
 
     assert (envelope.event, envelope.ask, envelope.asked_at) == (LeaseAsked(LeaseId(0), A), 0, 5)
 
@@ -178,3 +177,62 @@ async def test_a_lease_may_outlive_the_router(nursery: trio.Nursery) -> None:
     nursery.start_soon(desk.answer, LEASE)
     async with desk.client.lease(A):
         desk.inbox.close()
+
+
+async def test_the_router_takes_all_that_has_come_in_its_order(nursery: trio.Nursery) -> None:
+    inbox = Inbox()
+    taken: list[list[Envelope]] = []
+
+    async def work() -> None:
+        while True:
+            taken.append(await inbox.take())
+
+    first, second, third = (Envelope(LeaseReturned(LeaseId(number))) for number in range(3))
+    nursery.start_soon(work)
+    await wait_all_tasks_blocked()
+    inbox.put(first)
+    inbox.put(second)
+    await wait_all_tasks_blocked()
+    inbox.put(third)
+    await wait_all_tasks_blocked()
+
+    assert taken == [[first, second], [third]]
+
+
+async def test_a_router_that_always_finds_something_lets_the_others_run(
+    nursery: trio.Nursery,
+) -> None:
+    inbox = Inbox()
+    has_run = trio.Event()
+
+    async def run() -> None:
+        await trio.lowlevel.checkpoint()
+        has_run.set()
+
+    nursery.start_soon(run)
+    for _ in range(5):
+        inbox.put(Envelope(LeaseReturned(LeaseId(0))))
+        await inbox.take()
+
+    assert has_run.is_set()
+
+
+async def test_a_wait_that_is_cancelled_loses_nothing(autojump_clock: MockClock) -> None:
+    inbox = Inbox()
+    with trio.move_on_after(1) as scope:
+        await inbox.take()
+    envelope = Envelope(LeaseReturned(LeaseId(0)))
+    inbox.put(envelope)
+
+    assert scope.cancelled_caught
+    assert await inbox.take() == [envelope]
+
+
+async def test_a_closed_inbox_gives_back_what_nobody_has_read() -> None:
+    inbox = Inbox()
+    envelope = Envelope(LeaseReturned(LeaseId(0)))
+    inbox.put(envelope)
+
+    assert inbox.close() == [envelope]
+    with pytest.raises(SwapError, match=r"^the router has ended$"):
+        inbox.put(envelope)

@@ -16,7 +16,7 @@ from llamaswap.config.load import Attempt, load_config
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.errors import ConfigError, Fault, SwapError
 from llamaswap.fleet import fleet_of
-from llamaswap.inbox import Envelope, RouterClient
+from llamaswap.inbox import Inbox, RouterClient
 from llamaswap.observe.logs import LogBook
 from llamaswap.policy.plan import Change, Plan
 from llamaswap.policy.rules import ModelId
@@ -388,9 +388,9 @@ async def test_who_waits_for_the_attempt_only_does_not_wait_for_the_drain() -> N
 
 
 async def test_a_router_that_has_ended_is_told_to_who_asks() -> None:
-    outbox, inbox = trio.open_memory_channel[Envelope](0)
+    inbox = Inbox()
     inbox.close()
-    front = Front(Snapshot.of(OLD), RouterClient(outbox), Pool(), LogBook())
+    front = Front(Snapshot.of(OLD), RouterClient(inbox), Pool(), LogBook())
     async with open_layer(run_reloads, front, 30, grace=1) as reloader:
         for _ in range(2):
             with pytest.raises(SwapError, match=r"^the router has ended$"):

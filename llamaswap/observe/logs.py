@@ -98,19 +98,34 @@ class LogBook:
         return log
 
 
+_FORMATTER = logging.Formatter("%(message)s")
+_LINE = "llamaswap_line"
+
+_LEVELS = {"WARNING": "WARN"}
+"""The reference writes it so, and people search for that."""
+
+
+def _line_of(record: logging.LogRecord) -> str:
+    level = _LEVELS.get(record.levelname, record.levelname)
+    # What brings a traceback is rare; the others need no formatter (10 µs).
+    is_plain = not (record.exc_info or record.exc_text or record.stack_info)
+    return f"[{level}] {record.getMessage() if is_plain else _FORMATTER.format(record)}"
+
+
 class _LineHandler(logging.Handler):
     """Brings log records, from any thread, as lines into Trio's thread."""
 
     def __init__(self, say: Callable[[str], object]) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
         self._say = say
         self._token = trio.lowlevel.current_trio_token()
         self._home = get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        # The reference writes WARN, and people search for that.
-        line = self.format(record).replace("[WARNING]", "[WARN]", 1)
+        # Made once for all of us who keep it: most lines are kept here and shown on stdout.
+        line: str | None = record.__dict__.get(_LINE)
+        if line is None:
+            line = record.__dict__[_LINE] = _line_of(record)
         if get_ident() == self._home:
             self._say(line)
         else:

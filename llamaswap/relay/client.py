@@ -1,8 +1,7 @@
 """HTTP/1.1 over a Trio stream; kept connections.
 
-The h11 door: h11 judges names, values and lengths of an answer's head; lines
-are split and bodies counted here, because h11's connection object costs 33 µs
-an exchange and this way 14 (and a streamed event 5 µs against 1). One task at a
+Heads are read and bodies counted without h11's connection object, which costs
+33 µs an exchange and this way 14 (and a streamed event 5 µs against 1). One task at a
 time uses a connection, and whatever is not a complete exchange closes it at
 once: that is how an upstream learns that nobody listens any more.
 """
@@ -10,16 +9,17 @@ once: that is how an upstream learns that nobody listens any more.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterable
+from contextlib import AbstractAsyncContextManager, suppress
+from types import TracebackType
 from typing import TypeAlias
 
-import h11
 import trio
 from attrs import define, field, frozen
 
 from llamaswap.errors import UpstreamError
 from llamaswap.policy.messages import Target
+from llamaswap.relay.answers import AnswerHead, HeadError, read_head
 from llamaswap.relay.bodies import Body, body_of
 from llamaswap.relay.chunks import ChunkError
 from llamaswap.relay.dialing import Connection, Dialer, sentence
@@ -43,7 +43,6 @@ listens for the answer. Less than the buffers of a fresh connection on every
 system, so that it cannot block on an upstream that answers without reading."""
 
 _HEAD_END = re.compile(rb"\n\r?\n")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\x00\r\n]*))?")
 _BEGINNING = b"HTTP/1."
 
 RequestBody: TypeAlias = bytes | AsyncIterable[bytes]
@@ -61,15 +60,6 @@ class RequestHead:
     headers: Headers = ()
     """Without lengths: ``Content-Length`` and ``Transfer-Encoding`` are dropped
     and written anew. ``Host`` is kept, and made up if missing."""
-
-
-@frozen
-class AnswerHead:
-    """The head of a final answer; header names are lower-case."""
-
-    status: int
-    reason: bytes
-    headers: list[tuple[bytes, bytes]]
 
 
 class CutError(UpstreamError):
@@ -208,8 +198,12 @@ class Exchange:
         """Wait for the final head; what comes behind it stays in the buffer."""
         while True:
             raw = await self._receive_head()
-            status, answer = self._read(raw)
+            try:
+                status, answer = read_head(raw)
+            except HeadError as exc:
+                raise self._no_http(str(exc)) from exc
             if answer is not None:
+                self._last = answer.is_last
                 return answer
             if status == 101:  # noqa: PLR2004 - Switching Protocols
                 raise UpstreamError(self._says("switched to a protocol that nobody speaks here"))
@@ -240,41 +234,11 @@ class Exchange:
         self._heard = True
         return data
 
-    def _read(self, raw: bytes) -> tuple[int, AnswerHead | None]:
-        """Read a head; an informational one is only told by its status."""
-        first, *lines = raw.replace(b"\r\n", b"\n").removesuffix(b"\r").split(b"\n")
-        found = _STATUS_LINE.fullmatch(first)
-        if found is None:
-            raise self._no_http(f"it begins with {first[:40]!r}")
-        status = int(found[2])
-        if status < 200:  # noqa: PLR2004 - 1xx: not final
-            return status, None
-        fields = [line.partition(b":") for line in lines]
-        if not all(colon for _, colon, _ in fields):
-            raise self._no_http("a header has no colon")
-        try:
-            judged = h11.Response(
-                status_code=status,
-                headers=[(name.lower(), value.strip(b" \t")) for name, _, value in fields],
-            )
-        except h11.LocalProtocolError as exc:
-            raise self._no_http(str(exc)) from exc
-        headers = _without_second_length(judged.headers.raw_items())
-        self._last = found[1] == b"0" or wants_close(headers)
-        return status, AnswerHead(status, found[3] or b"", headers)
-
     def _no_http(self, what: str) -> UpstreamError:
         return UpstreamError(self._says(f"answered what is no HTTP: {what}"))
 
     def _says(self, what: str) -> str:
         return sentence(self._target, what)
-
-
-def _without_second_length(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Drop a ``Content-Length`` that chunks overrule, lest somebody believes it."""
-    if not any(name == b"transfer-encoding" for name, _ in headers):
-        return headers
-    return [field for field in headers if field[0] != b"content-length"]
 
 
 @define(eq=False)
@@ -291,10 +255,9 @@ class Pool:
 
     _closed: bool = field(default=False, init=False)
 
-    @asynccontextmanager
-    async def exchange(
+    def exchange(
         self, target: Target, head: RequestHead, body: RequestBody = b""
-    ) -> AsyncGenerator[Exchange, None]:
+    ) -> AbstractAsyncContextManager[Exchange]:
         """Send a request; the block begins when the head of the answer is there.
 
         A kept connection that turns out dead before a byte of the answer is
@@ -311,18 +274,13 @@ class Pool:
           UpstreamError: the server cannot be reached or did not answer.
           RequestError: the head holds what cannot be sent.
         """
+        return _Held(self, target, head, body)
+
+    async def begin(self, target: Target, head: RequestHead, body: RequestBody) -> Exchange:
+        """Send a request and wait for the head of the answer; `end` must follow."""
         route = route_of(target)
         length = len(body) if isinstance(body, bytes) else None
         request = request_bytes(head.method, head.target, head.headers, route, length)
-        exchange = await self._begin(target, route, request, head, body)
-        try:
-            yield exchange
-        finally:
-            self._end(route, exchange)
-
-    async def _begin(
-        self, target: Target, route: Route, request: bytes, head: RequestHead, body: RequestBody
-    ) -> Exchange:
         kept = self._take(route) if isinstance(body, bytes) else None
         if kept is not None:
             with suppress(_StaleError):
@@ -330,14 +288,15 @@ class Pool:
         fresh = await self._open(target, route)
         return await _attempt(target, fresh, request, head, body)
 
-    def _end(self, route: Route, exchange: Exchange) -> None:
+    def end(self, target: Target, exchange: Exchange) -> None:
+        """Keep the connection of a complete exchange; close any other, without waiting."""
         connection = exchange.connection
         if self._closed or not exchange.is_reusable:
             connection.close()
             return
         connection.reused = True
         connection.idle_since = trio.current_time()
-        kept = self._kept.setdefault(route.origin, [])
+        kept = self._kept.setdefault(route_of(target).origin, [])
         kept.append(connection)
         if len(kept) > IDLE_PER_HOST:
             kept.pop(0).close()
@@ -378,6 +337,26 @@ class Pool:
                 connection.close()
         self._kept.clear()
         await trio.lowlevel.checkpoint()
+
+
+@define(eq=False)
+class _Held(AbstractAsyncContextManager[Exchange]):
+    """An exchange, from the request to the end; a class for the reason of the inbox's leases."""
+
+    _pool: Pool
+    _target: Target
+    _head: RequestHead
+    _body: RequestBody
+    _exchange: Exchange = field(init=False)
+
+    async def __aenter__(self) -> Exchange:
+        self._exchange = await self._pool.begin(self._target, self._head, self._body)
+        return self._exchange
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
+    ) -> None:
+        self._pool.end(self._target, self._exchange)
 
 
 async def _attempt(

@@ -14,7 +14,7 @@ from string import punctuation
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from llamaswap.errors import RequestError, UpstreamError
 from llamaswap.policy.messages import Target
@@ -53,11 +53,12 @@ class Route:
     """Percent-encoded where it has to be."""
 
     query: bytes
+    origin: str = field(init=False)
+    """What exchanges must agree in to share connections: scheme, host and port."""
 
-    @property
-    def origin(self) -> str:
-        """What exchanges must agree in to share connections: scheme, host and port."""
-        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}"
+    def __attrs_post_init__(self) -> None:
+        scheme = "https" if self.secure else "http"
+        object.__setattr__(self, "origin", f"{scheme}://{self.host}:{self.port}")
 
     def join(self, target: bytes) -> bytes:
         """Put the base path and query before those of a request."""

@@ -22,9 +22,10 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.events import Body, Data, EndBody, EndData, Response
+from hypercorn.protocol.events import Body, Data, EndBody, EndData, Request, Response
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.protocol.http_stream import HTTPStream
 
 from llamaswap.web.asgi import Message, Scope
 from llamaswap.web.circumstances import Circumstances, Turn
@@ -166,7 +167,25 @@ class _Http1(H11Protocol):
 
     async def stream_send(self, event: Any) -> None:
         """Send; an answer with a date."""
-        await super().stream_send(_dated(event) if type(event) is Response else event)
+        if type(event) is Response:
+            _date_head(event)
+        await super().stream_send(event)
+
+    async def _create_stream(self, request: Any) -> None:
+        # Hypercorn looks for an upgrade in two rounds through h11's headers, whose
+        # iterator is slow, and decodes each on the way.
+        headers = [(name.lower(), value) for name, value in request.headers.raw_items()]
+        if any(name == b"upgrade" for name, _ in headers):
+            await super()._create_stream(request)
+            return
+        stream = self.stream = HTTPStream(
+            self.app, self.config, self.context, self.task_group, self.ssl,
+            self.client, self.server, self.stream_send, STREAM_ID,
+        )  # fmt: skip
+        version, method = request.http_version.decode(), request.method.decode().upper()
+        await stream.handle(
+            Request(STREAM_ID, headers, version, method, request.target, self.connection_state)
+        )
 
     async def _check_protocol(self, event: Any) -> None:
         if event.http_version[:1] != b"1":
@@ -202,7 +221,9 @@ class _Http2(H2Protocol):
         stream_id = event.stream_id
         with trio.CancelScope(deadline=trio.current_time() + self._stall_limit) as wait:
             self._waits[stream_id] = wait
-            await super().stream_send(_dated(event) if type(event) is Response else event)
+            if type(event) is Response:
+                _date_head(event)
+            await super().stream_send(event)
             if isinstance(event, (EndBody, EndData)):
                 await self._wait_for_end(stream_id)
             elif isinstance(event, (Body, Data)):
@@ -294,13 +315,13 @@ class _Sink:
         """Drop it."""
 
 
-def _dated(head: Response) -> Response:
-    """Return the head of an answer with a date, its own if it has one."""
-    if any(name == b"date" for name, _ in head.headers):
-        return head
-    return Response(
-        head.stream_id, [*head.headers, (b"date", _date(int(time())))], head.status_code
-    )
+def _date_head(head: Response) -> None:
+    """Give the head of an answer a date, unless it has its own."""
+    for name, _ in head.headers:
+        if name == b"date":
+            return
+    # The list was made for this head alone, by Hypercorn or here.
+    head.headers.append((b"date", _date(int(time()))))
 
 
 @lru_cache(maxsize=1)
@@ -325,7 +346,7 @@ class _Settings(Config):
     h2_max_concurrent_streams = MOST_STREAMS
     keep_alive_max_requests = sys.maxsize
 
-    # An upstream's answer has one, which is passed on; see `_dated`.
+    # An upstream's answer has one, which is passed on; see `_date_head`.
     include_date_header = False
 
     def __init__(self) -> None:

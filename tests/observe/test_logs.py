@@ -75,3 +75,42 @@ async def test_records_of_this_package_become_lines_from_any_thread(
     logger.info("nobody keeps this")
 
     assert lines == ["[INFO] one", "[WARN] two 2", "[ERROR] three"]
+
+
+async def test_a_record_is_the_same_line_to_all_who_keep_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, "llamaswap")
+    told: list[int] = []
+
+    class Counted:
+        def __str__(self) -> str:
+            told.append(1)
+            return "so"
+
+    kept: list[str] = []
+    shown: list[str] = []
+    # Nobody beside the two, who would write it for himself.
+    monkeypatch.setattr(logging.getLogger("llamaswap"), "propagate", False)
+    async with (
+        open_layer(run_log_keeping, kept.append, grace=1),
+        open_layer(run_log_keeping, shown.append, grace=1),
+    ):
+        logger.info("it was %s", Counted())
+
+    assert kept == shown == ["[INFO] it was so"]
+    assert told == [1]
+
+
+async def test_a_fault_brings_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "llamaswap")
+    lines: list[str] = []
+    async with open_layer(run_log_keeping, lines.append, grace=1):
+        try:
+            int("why")
+        except ValueError:
+            logger.exception("it failed")
+
+    (line,) = lines
+    assert line.startswith("[ERROR] it failed\nTraceback (most recent call last):\n")
+    assert line.endswith("\nValueError: invalid literal for int() with base 10: 'why'")

@@ -12,13 +12,8 @@ import trio.testing
 from llamaswap.errors import RequestError, UpstreamError
 from llamaswap.policy.messages import Target
 from llamaswap.policy.rules import ModelId
-from llamaswap.relay.client import (
-    LONGEST_HEAD,
-    AnswerHead,
-    CutError,
-    Pool,
-    RequestHead,
-)
+from llamaswap.relay.answers import AnswerHead
+from llamaswap.relay.client import LONGEST_HEAD, CutError, Pool, RequestHead
 from tests.relay.wires import GET, OK, POST, TARGET, Wires, ask, read_all
 
 WHO = "the server of llama at http://127.0.0.1:9000 "

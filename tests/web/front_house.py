@@ -20,7 +20,8 @@ from llamaswap.config.sections import ProfileConfig, SelectorConfig, UpstreamCon
 from llamaswap.observe.logs import LogBook
 from llamaswap.policy.messages import Target
 from llamaswap.policy.rules import Fairness, ModelId
-from llamaswap.relay.client import AnswerHead, Exchange, Pool, RequestBody, RequestHead
+from llamaswap.relay.answers import AnswerHead
+from llamaswap.relay.client import Exchange, Pool, RequestBody, RequestHead
 from llamaswap.router import Listeners, run_router
 from llamaswap.service import open_layer
 from llamaswap.web.app import App
