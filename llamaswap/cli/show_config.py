@@ -14,6 +14,7 @@ from llamaswap.cli.faults import say_faults
 from llamaswap.config.dump import dump
 from llamaswap.config.effective import effective
 from llamaswap.config.load import attempt_config
+from llamaswap.config.schema import Config
 from llamaswap.config.sources import to_text
 from llamaswap.errors import ConfigError
 
@@ -34,15 +35,19 @@ def show_config(arguments: Sequence[str]) -> int:
     options = _options_of(arguments)
     attempt = attempt_config(options.config, config_dir=options.config_dir)
     say_faults(attempt.warnings, "warning")
-    if isinstance(attempt.outcome, ConfigError):
-        say_faults(attempt.outcome.faults, "")
+    try:
+        print(_text(attempt.loaded(), options))
+    except ConfigError as exc:
+        say_faults(exc.faults, "")
         return 1
-    if options.loadable:
-        print(dump(attempt.outcome), end="")
-        return 0
-    values = effective(attempt.outcome, show_secrets=options.show_secrets)
-    print(json.dumps(values, indent=2) if options.json else to_text(values).rstrip("\n"))
     return 0
+
+
+def _text(config: Config, options: _Options) -> str:
+    if options.loadable:
+        return dump(config).rstrip("\n")
+    values = effective(config, show_secrets=options.show_secrets)
+    return json.dumps(values, indent=2) if options.json else to_text(values).rstrip("\n")
 
 
 def _options_of(arguments: Sequence[str]) -> _Options:

@@ -202,12 +202,26 @@ class Books:
     def promise(self, place: Place, evict: frozenset[ModelId]) -> Swap:
         """Begin a swap."""
         self.effort += QUESTIONS_PER_BEGIN * self.fleet.evictions.effort
-        swap = Swap(place, evict, set(evict))
+        swap = Swap(place, evict, set(self._obstructing(place, evict)))
         self.swaps[place.model] = swap
         for victim in evict:
             self.ousted.setdefault(victim, {})[place.model] = swap
         self._recount(place)
         return swap
+
+    def _obstructing(self, place: Place, evict: frozenset[ModelId]) -> frozenset[ModelId]:
+        """Return those of ``evict`` that must be gone before ``place`` may start.
+
+        One that leaves anyway, for somebody else, may take its time if both may run
+        together, and with all others that run: so swaps that have nothing to do with
+        each other do not wait for each other.
+        """
+        others = evict & self.leaving
+        promised = {model for model in self.swaps if not self.places[model].is_process}
+        beside = self.running - evict - promised - {place.model}
+        if others and self._asked().tolerates(place.model, beside | others):
+            return evict - others
+        return evict
 
     def drop_swap(self, place: Place) -> None:
         """End the swap to ``place``, if there is one."""

@@ -112,6 +112,10 @@ class GroupSituation:
         group = self._groups.group_of[wanted]
         return bool(self._groups.stopped_by(group, frozenset({newcomer})))
 
+    def tolerates(self, wanted: ModelId, others: AbstractSet[ModelId]) -> bool:
+        """Say whether ``wanted`` stops none of ``others``."""
+        return not self._groups.stopped_by(self._groups.group_of[wanted], frozenset(others))
+
     def choices(self, wanted: ModelId) -> tuple[Choice, ...]:
         """Return the only choice that there is."""
         evict = self(wanted)

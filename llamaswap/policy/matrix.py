@@ -134,6 +134,10 @@ class MatrixSituation:
             later = self._later[newcomer] = self._matrix.at(running, self._leaving & running)
         return newcomer in later(wanted)
 
+    def tolerates(self, wanted: ModelId, others: AbstractSet[ModelId]) -> bool:
+        """Say whether one set contains ``wanted`` and ``others``."""
+        return self._matrix.can_contain_all({wanted, *others})
+
     def choices(self, wanted: ModelId) -> tuple[Choice, ...]:
         """Return the cheapest choice of each set that contains ``wanted``.
 

@@ -54,6 +54,11 @@ class Place:
     """The number of the last arrival, to tell who has waited longest for one."""
 
     @property
+    def is_process(self) -> bool:
+        """Whether there is a process, be it on its way in or out."""
+        return self.state is not ModelState.STOPPED
+
+    @property
     def is_full(self) -> bool:
         """Whether it takes no more requests."""
         return len(self.waiting) + len(self.serving) >= self.rule.concurrency_limit

@@ -74,6 +74,10 @@ class Situation(Protocol):
         """
         ...
 
+    def tolerates(self, wanted: ModelId, others: AbstractSet[ModelId]) -> bool:
+        """Say whether ``wanted`` may start beside ``others``, for as long as they still run."""
+        ...
+
     def choices(self, wanted: ModelId) -> tuple[Choice, ...]:
         """Explain the answer: the choice that is made comes first, rejected ones follow."""
         ...

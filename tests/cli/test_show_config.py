@@ -77,6 +77,19 @@ def test_what_is_loadable_loads_as_the_same(
     assert load_config(capsys.readouterr().out) == load_config(TEXT)
 
 
+def test_what_no_file_can_say_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A", "${env.B}")
+    monkeypatch.setenv("B", "${env.C}")
+    text = "models:\n  a:\n    cmd: x ${PORT}\n    metadata:\n      '${env.A}': 1\n"
+
+    assert main(["config", "-loadable", "-config", file_of(tmp_path, text)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "models.a.metadata.${env.C}: ${env.C} cannot be written" in err
+
+
 def test_what_is_loadable_is_no_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["config", "-loadable", "-json", "-config", file_of(tmp_path, TEXT)])

@@ -55,12 +55,16 @@ ALL = (A, B, C, D, E)
 # In the first any two of a, b and c may run together, and not all three.
 MATRIX = matrix(ALL, {"s": "a & (b | c)", "t": "b & c & d"}, {"b": 3})
 OTHER_MATRIX = matrix(ALL, {"s": "b | +t", "t": "a & d & e"}, limit=2, ports={A: 1, B: 2})
+# Two swaps at once are possible, which have nothing to do with each other.
+PAIRS_MATRIX = matrix(ALL, {"s": "(a | b) & (c | d)"}, {"a": 2})
 WRITTEN_OUT = (
     (MATRIX.evictions, ({A, B}, {A, C}, {B, C, D})),
+    (PAIRS_MATRIX.evictions, ({A, C}, {A, D}, {B, C}, {B, D})),
     (OTHER_MATRIX.evictions, ({B}, {A, D, E})),
 )
 FLEETS = (
     MATRIX,
+    PAIRS_MATRIX,
     OTHER_MATRIX,
     fleet(ALL, idle_after=5.0, ports={A: 1, B: 2}),
     fleet(ALL, limit=2, version=" v2", ports={B: 1, C: 2}, priorities={A: 1, D: -1}),
