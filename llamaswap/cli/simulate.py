@@ -36,14 +36,15 @@ from llamaswap.policy.simulation import Times
 from llamaswap.policy.simulation import simulate as play
 from llamaswap.policy.simulation_report import Report
 from llamaswap.policy.synthetic import Kind, Spec, SpecError, traffic
+from llamaswap.web.front import Snapshot
 
 MOST_NAMES = 10
 """Names that mean nobody and are told one by one."""
 
 EPILOG = f"""\
 A trace is a file of JSON objects, one a line, or a CSV whose first line is
-time,model,duration: the time in seconds or ISO 8601, the model's id or alias, and how
-long it was served in seconds, which may be left out. SPEC is a kind of traffic
+time,model,duration: the time in seconds or ISO 8601, the model's id or alias or a
+selector, and how long it was served in seconds, which may be left out. SPEC is a kind of traffic
 ({", ".join(kind.value for kind in Kind)}) and settings, like
 zipf:models=6,requests=1000,seconds=600,service=0.5,seed=1 (also: skew for zipf; length and
 interruptions for sessions). A store keeps the whole duration of a request; the
@@ -161,9 +162,9 @@ def _entries(options: _Options, config: Config) -> Sequence[Entry]:
 
 def _play(file: str, config: Config, entries: Sequence[Entry], wishes: Wishes) -> _Played:
     names = local_names(config.models)
-    meant = understand(entries, names)
+    meant = understand(entries, Snapshot.of(config).names)
     for name, count in sorted(meant.skipped.items())[:MOST_NAMES]:
-        unknown = misnamed("no model is called {found}", name, names)
+        unknown = misnamed("no model is called {found}", name, {*names, *config.selectors})
         print(f"warning: {file}: {unknown}; requests skipped: {count}", file=sys.stderr)
     if len(meant.skipped) > MOST_NAMES:
         more = len(meant.skipped) - MOST_NAMES

@@ -2,7 +2,7 @@
 
 A trace is a file of JSON objects, one a line, or a CSV with a first line that names its
 columns. Each request has a ``time`` (seconds, or ISO 8601, which without an
-offset is UTC), a ``model`` (id or alias) and perhaps a ``duration`` in seconds.
+offset is UTC), a ``model`` (id, alias or selector) and perhaps a ``duration`` in seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from attrs import frozen
 
 from llamaswap.errors import SwapError
 from llamaswap.observe.store import read_activity
-from llamaswap.policy.rules import ModelId
+from llamaswap.policy.naming import Names
+from llamaswap.policy.rules import ModelId, Selection
 from llamaswap.policy.simulation import Request
 
 COLUMNS = ("time", "model", "duration")
@@ -51,7 +52,9 @@ class Meant:
     """A trace as one configuration understands it."""
 
     _entries: Sequence[Entry]
-    _names: Mapping[str, ModelId]
+    _wanted: Mapping[str, ModelId | Selection]
+    """By name."""
+
     skipped: Mapping[str, int]
     """Names that mean nobody, and how many requests use each."""
 
@@ -66,9 +69,9 @@ class Meant:
     def requests(self) -> Iterator[Request]:
         """Yield the requests that are for somebody; the clock starts with the first of all."""
         for moment, name, service in self._entries:
-            model = self._names.get(name)
-            if model is not None:
-                yield Request(moment - self._entries[0].moment, model, service)
+            wanted = self._wanted.get(name)
+            if wanted is not None:
+                yield Request(moment - self._entries[0].moment, wanted, service)
 
 
 def entries_of_store(path: Path) -> list[Entry]:
@@ -186,17 +189,20 @@ def _seconds(value: object, what: str, least: float = -LATEST) -> float:
     return seconds
 
 
-def understand(entries: Sequence[Entry], names: Mapping[str, ModelId]) -> Meant:
-    """Find out which model each of ``entries`` means."""
+def understand(entries: Sequence[Entry], names: Names) -> Meant:
+    """Find out whom each of ``entries`` means."""
+    meanings = {entry.name: names.meaning(entry.name) for entry in entries}
+    wanted = {name: meaning.wanted for name, meaning in meanings.items() if meaning is not None}
     skipped: Counter[str] = Counter()
     seconds: defaultdict[ModelId, float] = defaultdict(float)
     known: Counter[ModelId] = Counter()
     for _, name, service in entries:
-        model = names.get(name)
+        model = wanted.get(name)
         if model is None:
             skipped[name] += 1
-        elif service is not None:
+        elif service is not None and not isinstance(model, Selection):
+            # Which of a selector's models took so long, the trace does not say.
             seconds[model] += service
             known[model] += 1
     services = {model: seconds[model] / count for model, count in known.items()}
-    return Meant(entries, names, skipped, services)
+    return Meant(entries, wanted, skipped, services)

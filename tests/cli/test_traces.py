@@ -13,7 +13,8 @@ from llamaswap.cli.traces import (
     entries_of_store,
     understand,
 )
-from llamaswap.policy.rules import ModelId
+from llamaswap.policy.naming import Names, SelectorRule
+from llamaswap.policy.rules import ModelId, Selection, Strategy
 from llamaswap.policy.simulation import Request
 from tests.observe.test_store import opened, row
 
@@ -114,16 +115,25 @@ def test_a_store_is_a_trace(tmp_path: Path) -> None:
 
 def test_names_are_understood_and_the_clock_starts() -> None:
     trace = [Entry(50, "x", 1), Entry(51, "a", 2), Entry(53, "big", None), Entry(54, "x", 1)]
-    meant = understand(trace, {"a": A, "big": B})
+    meant = understand(trace, Names.of({A: [], B: ["big"]}))
 
     assert list(meant.requests()) == [Request(1, A, 2), Request(3, B, None)]
     assert meant.skipped == {"x": 2}
     assert not meant.is_empty
-    assert understand(trace, {}).is_empty
-    assert understand([], {"a": A}).is_empty
+    assert understand(trace, Names.of({})).is_empty
+    assert understand([], Names.of({A: []})).is_empty
+
+
+def test_a_selector_is_for_one_of_several_models() -> None:
+    names = Names.of({A: ["x"], B: []}, {"any": SelectorRule(Strategy.WARM, ("x", "b"))})
+    meant = understand([Entry(0, "any", 5), Entry(0, "a", 1)], names)
+
+    wanted = [request.model for request in meant.requests()]
+    assert wanted == [Selection("any", Strategy.WARM, (A, B)), A]
+    assert meant.services == {A: 1}, "nobody knows which one took 5 s"
 
 
 def test_a_trace_tells_how_long_requests_usually_take() -> None:
     trace = [Entry(0, "a", 1), Entry(0, "alias", 2), Entry(0, "a", None), Entry(0, "b", None)]
 
-    assert understand(trace, {"a": A, "alias": A, "b": B}).services == {A: 1.5}
+    assert understand(trace, Names.of({A: ["alias"], B: []})).services == {A: 1.5}
