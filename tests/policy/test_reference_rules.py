@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from llamaswap.policy import reasons
 from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.messages import (
     Cause,
-    Command,
     Event,
     Gone,
     LeaseAsked,
@@ -22,9 +19,10 @@ from llamaswap.policy.messages import (
     Ticket,
 )
 from llamaswap.policy.reasons import Why
-from llamaswap.policy.rules import Fairness, Fleet, ModelId, Selection, Strategy
+from llamaswap.policy.rules import Fairness, ModelId, Selection, Strategy
 from llamaswap.policy.scheduler import Scheduler
 from tests.policy.words import (
+    A_SERVES,
     ONE_AT_A_TIME,
     TIGHT,
     TOGETHER,
@@ -32,7 +30,11 @@ from tests.policy.words import (
     B,
     C,
     D,
+    Step,
+    Story,
+    TimedStory,
     acts,
+    all_steps,
     ask,
     asks,
     busy,
@@ -43,18 +45,17 @@ from tests.policy.words import (
     idle,
     leaving,
     matrix,
+    play,
     reconfigure,
     refuse,
     settled,
     start,
     stop,
+    stories_of,
     unload,
     unload_all,
     unloaded,
 )
-
-Step = tuple[Sequence[Event], Sequence[Command]]
-Story = tuple[Fleet, Sequence[Step]]
 
 E = ModelId("e")
 GIVEN_UP = reasons.UNLOADED
@@ -71,7 +72,6 @@ def runs(*models: ModelId) -> list[Step]:
     ]
 
 
-A_SERVES: list[Step] = [([ask(1, A)], [start(A)]), ([Ready(A)], [grant(1, A)])]
 HIGH_B = fleet([A, B, C], priorities={B: 5, C: -1})
 TWO_PAIRS = fleet(
     [A, B, C, D],
@@ -395,20 +395,14 @@ SELECTORS: dict[str, Story] = {
     ),
 }
 
-CHAPTERS = {"deciding": DECIDING, "events": EVENTS, "matrix": MATRIX, "selectors": SELECTORS}
-STORIES = {
-    f"{chapter}: {title}": story
-    for chapter, stories in CHAPTERS.items()
-    for title, story in stories.items()
-}
+STORIES = stories_of(
+    {"deciding": DECIDING, "events": EVENTS, "matrix": MATRIX, "selectors": SELECTORS}
+)
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
-def test_stories(story: Story) -> None:
-    rules, steps = story
-    scheduler = Scheduler(rules)
-    for events, expected in steps:
-        assert acts(scheduler.handle(events, 0.0)) == expected
+def test_stories(story: Story | TimedStory) -> None:
+    play(story)
 
 
 def queue_of(scheduler: Scheduler) -> Queue:
@@ -486,14 +480,14 @@ def test_a_million_combinations_of_a_hundred_models_are_never_written_out() -> N
     scheduler = Scheduler(matrix(models, {"s": text}, fairness=Fairness(linger=0.0)))
     row = [factor[0] for factor in factors]
     for events, expected in runs(*row):
-        assert acts(scheduler.handle(events, 0.0)) == expected
+        assert acts(all_steps(scheduler, events, 0.0)) == expected
 
     wishes = [ask(number, factor[1]) for number, factor in enumerate(factors, 1)]
-    assert acts(scheduler.handle(wishes, 0.0)) == [
+    assert acts(all_steps(scheduler, wishes, 0.0)) == [
         evict(factor[0], factor[1]) for factor in factors
     ]
     gone = [Gone(model) for model in row]
-    assert acts(scheduler.handle(gone, 0.0)) == [start(factor[1]) for factor in factors]
+    assert acts(all_steps(scheduler, gone, 0.0)) == [start(factor[1]) for factor in factors]
     ready = [Ready(factor[1]) for factor in factors]
     scheduler.handle(ready, 0.0)
     scheduler.handle([done(number) for number in range(1, 7)], 0.0)
