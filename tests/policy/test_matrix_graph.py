@@ -142,6 +142,12 @@ SETS: dict[str, tuple[Matrix, str, str, list[Spelled]]] = {
         "bc",
         [("s", [[("a", "a")]], ""), ("t", [[("a", "a")]], "c")],
     ),
+    "a part of which one family needs more than another is left with all": (
+        matrix(s="a | b", t="+s & (a | c)"),
+        "a",
+        "bc",
+        [("s", [[("a", "a")]], ""), ("t", [[("ac", "ac"), ("ab", "ab")]], "")],
+    ),
     "several wanted of one factor": (
         matrix(s="(a & b | a & c | b) & (d | e)"),
         "ab",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from llamaswap.policy import reasons
+from llamaswap.policy import matrix_graph, reasons
 from llamaswap.policy.eviction import GroupRule
+from llamaswap.policy.matrix import Matrix
 from llamaswap.policy.messages import (
     Cause,
     Event,
+    ExplainAsked,
+    Explanation,
     Gone,
     LeaseAsked,
     LeaseId,
@@ -495,3 +498,53 @@ def test_a_million_combinations_of_a_hundred_models_are_never_written_out() -> N
     # Who is in no set runs alone.
     lonely = scheduler.handle([ask(7, models[99])], 0.0)
     assert acts(lonely) == [evict(factor[1], models[99]) for factor in factors]
+
+
+def test_who_swaps_in_many_factors_at_once_multiplies_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In each of fourteen factors one model leaves and one starts: 2^14 sets hold of them alike."""
+    looked_at: list[int] = []
+
+    def keep(frontier: dict[int, int], mask: int, members: int) -> None:
+        looked_at.append(mask)
+        keep_(frontier, mask, members)
+
+    keep_ = matrix_graph._keep
+    monkeypatch.setattr(matrix_graph, "_keep", keep)
+    factors = [[ModelId(f"m{factor:02}{place}") for place in "abcde"] for factor in range(20)]
+    text = " & ".join(f"({' | '.join(factor)})" for factor in factors)
+    models = [E, *(model for factor in factors for model in factor)]
+    scheduler = Scheduler(matrix(models, {"s": text}, fairness=Fairness(linger=0.0)))
+    for events, expected in runs(*(factor[0] for factor in factors)):
+        assert acts(all_steps(scheduler, events, 0.0)) == expected
+    wishes = [ask(number, factor[1]) for number, factor in enumerate(factors[:14], 1)]
+    assert acts(all_steps(scheduler, wishes, 0.0)) == [
+        evict(factor[0], factor[1]) for factor in factors[:14]
+    ]
+
+    looked_at.clear()
+    told: list[Event] = [
+        ExplainAsked(Ticket(number), model)
+        # A third one of a factor that swaps, one of a factor that does not, and one of no set.
+        for number, model in enumerate((factors[0][2], factors[19][1], E))
+    ]
+    third, other, lonely = all_steps(scheduler, [*told, *asks(90, [factors[1][2]])], 0.0)
+    # Those that leave must be gone for anybody.
+    leave = [factor[0] for factor in factors[:14]]
+    assert isinstance(third, Explanation)
+    assert third.choices[0].evict == (leave[0], factors[0][1], *leave[1:])
+    assert isinstance(other, Explanation)
+    assert other.choices[0].evict == (*leave, factors[19][0])
+    assert isinstance(lonely, Explanation)
+    assert len(lonely.choices[0].evict) == 34
+
+    assert len(looked_at) < 100
+    assert most_remembered(scheduler) <= 2
+
+
+def most_remembered(scheduler: Scheduler) -> int:
+    """Return how many sets the longest frontier has that the graph of a matrix remembers."""
+    policy = scheduler.fleet.evictions
+    assert isinstance(policy, Matrix)
+    return max(len(frontier) for _, frontier in policy.graph._plain.values())

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+
 import pytest
 
-from llamaswap.policy.eviction import GroupRule
-from llamaswap.policy.messages import Gone, Ready
-from llamaswap.policy.rules import Fairness
+from llamaswap.policy.eviction import GroupRule, Groups
+from llamaswap.policy.messages import Command, Event, Gone, Ready
+from llamaswap.policy.rules import Choice, Fairness, Fleet, ModelId, Situation
+from llamaswap.policy.scheduler import Scheduler
 from tests.policy.words import (
     A_SERVES_AT_1,
     AT_ONCE,
@@ -17,6 +21,7 @@ from tests.policy.words import (
     D,
     Story,
     TimedStory,
+    all_steps,
     ask,
     asks,
     done,
@@ -211,3 +216,56 @@ STORIES = stories_of({"gates": GATES, "turns": TURNS})
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
 def test_stories(story: Story | TimedStory) -> None:
     play(story)
+
+
+class Counted:
+    """The rule that only one runs, and how many questions it has been asked."""
+
+    def __init__(self, models: Iterable[ModelId]) -> None:
+        self.groups = Groups.of((), models)
+        self.questions = 0
+
+    def at(
+        self, running: AbstractSet[ModelId], leaving: AbstractSet[ModelId] = frozenset()
+    ) -> Situation:
+        return CountedSituation(self, self.groups.at(running, leaving))
+
+
+class CountedSituation:
+    def __init__(self, counted: Counted, answers: Situation) -> None:
+        self.counted, self.answers, self.effort = counted, answers, 1
+
+    def __call__(self, wanted: ModelId) -> frozenset[ModelId]:
+        self.counted.questions += 1
+        return self.answers(wanted)
+
+    def would_evict(self, wanted: ModelId, newcomer: ModelId) -> bool:
+        return self.answers.would_evict(wanted, newcomer)
+
+    def choices(self, wanted: ModelId) -> tuple[Choice, ...]:
+        return self.answers.choices(wanted)
+
+
+@pytest.mark.parametrize("now", [20.0, 50.0], ids=["they have claims", "they are urgent"])
+def test_an_order_of_thousands_that_have_waited_too_long_is_found_step_by_step(now: float) -> None:
+    models = [ModelId(f"m{number:02}") for number in range(40)]
+    counted = Counted(models)
+    rules = Fleet(fleet(models).models, counted, Fairness(max_wait=15.0, linger=0.0))
+    scheduler = Scheduler(rules, {}, 12)
+    all_steps(scheduler, [ask(1, models[0])], 0.0)
+    all_steps(scheduler, [Ready(models[0])], 0.0)
+    for number, model in enumerate(models[1:], 2):
+        all_steps(scheduler, [ask(number, model)], number / 100)
+
+    counted.questions = 0
+    questions: list[int] = []
+    events: list[Event] = [Gone(models[0], "crash")]
+    commands: list[Command] = []
+    while events or scheduler.next_wakeup == now:
+        commands += scheduler.handle(events, now)
+        events = []
+        questions.append(counted.questions - sum(questions))
+
+    # Whoever came first starts first, and the others are told to wait for it.
+    assert commands == [start(models[1])]
+    assert max(questions) <= 12
