@@ -212,6 +212,13 @@ def test_what_is_remembered_of_a_node_is_replaced_when_others_of_its_models_run(
     assert graph._plain.keys() == {left, right}, "one answer a node"
 
 
+def test_a_part_that_stands_in_a_set_twice_is_worked_out_once() -> None:
+    policy = matrix(s="(a | b) & (a | b)")
+    root = policy.graph.families[0].root
+
+    assert told(policy, policy.graph.plain(root, mask_of(policy, "ab"))) == [("ab", "ab")]
+
+
 def test_of_what_does_not_run_the_first_set_stands_for_all() -> None:
     policy = matrix(s="(a | b) & (c | d)")
     root = policy.graph.families[0].root

@@ -9,7 +9,8 @@ import pytest
 
 from llamaswap.policy.eviction import GroupRule, Groups
 from llamaswap.policy.messages import Command, Event, Gone, Ready
-from llamaswap.policy.rules import Choice, Fairness, Fleet, ModelId, Situation
+from llamaswap.policy.reasons import REPLACED
+from llamaswap.policy.rules import Choice, Fairness, Fleet, ModelId, ModelRule, Situation
 from llamaswap.policy.scheduler import Scheduler
 from tests.policy.words import (
     A_SERVES_AT_1,
@@ -30,10 +31,23 @@ from tests.policy.words import (
     grant,
     hangs,
     play,
+    reconfigure,
+    settled,
     start,
+    stop,
     stories_of,
     stuck,
 )
+
+E = ModelId("e")
+PORT_OF_D = fleet(
+    [A, B, C, D, E],
+    GroupRule("d", (D,), exclusive=False, persistent=True),
+    ports={D: 1},
+    fairness=AT_ONCE,
+)
+MOVED = {B: ModelRule("run b v2", port=1), D: ModelRule("run d v2", port=2)}
+PORT_OF_B = Fleet(dict(PORT_OF_D.models) | MOVED, PORT_OF_D.evictions, AT_ONCE)
 
 GATES: dict[str, TimedStory] = {
     "a model that is never idle lets its rival in when that has waited long enough": (
@@ -133,6 +147,18 @@ GATES: dict[str, TimedStory] = {
             (2, [ask(2, B), ask(3, C)], []),
             (7, [done(1), ask(4, D)], [evict(A, B)]),
             (8, [hangs(A)], [stuck(2, B), stuck(3, C), start(D)]),
+        ],
+    ),
+    "who waits too long for a port keeps those behind it from the place that it wants": (
+        PORT_OF_D,
+        [
+            (0, [ask(1, A), ask(2, D)], [start(A), start(D)]),
+            (1, [Ready(A), Ready(D), done(1)], [grant(2, D)]),
+            # D has another port from now on, and B has that of D's last process.
+            (2, [reconfigure(9, PORT_OF_B), ask(3, B)], []),
+            (7, [ask(4, C), ask(5, E)], []),
+            (8, [done(2)], [stop(D, REPLACED)]),
+            (8, [Gone(D)], [settled(9), evict(A, B)]),
         ],
     ),
     "what is learned of loads says how long one waits": (

@@ -44,6 +44,15 @@ READY_FIRST: dict[str, TimedStory] = {
         PLAIN,
         [*A_SERVES_AT_1, (2, [done(1)], []), (3, [ask(2, B), ask(3, A)], [grant(3, A)])],
     ),
+    "nor is it stopped for who comes behind them": (
+        PLAIN,
+        [
+            (0, [ask(1, A)], [start(A)]),
+            (0, [Ready(A)], [grant(1, A)]),
+            (2, [done(1)], []),
+            (3, asks(2, [B, A, C]), [grant(3, A)]),
+        ],
+    ),
     "but not if the other has the higher priority": (
         fleet([A, B], fairness=AT_ONCE, priorities={B: 1}),
         [*A_SERVES_AT_1, (2, [done(1)], []), (3, [ask(2, B), ask(3, A)], [evict(A, B)])],
