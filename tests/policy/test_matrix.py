@@ -149,6 +149,39 @@ def test_coexistence() -> None:
     assert not policy.can_contain_all([REMOVED])
 
 
+NEWCOMERS = {
+    "no set has both": (matrix("a & b", "c"), "a", "c", "", True),
+    "one that is in no set": (matrix("a & b"), "a", "z", "", True),
+    "one set has both": (matrix("a & b", "c"), "a", "b", "", False),
+    "who had to leave for the newcomer makes no difference": (
+        matrix("a & b", "a & c"),
+        "a",
+        "b",
+        "c",
+        False,
+    ),
+    "one set has both, and a cheaper one has who runs": (
+        matrix("a & b", "a & d", "b & d", costs={"d": 5}),
+        "a",
+        "b",
+        "d",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("policy", "wanted", "newcomer", "running", "evicted"), NEWCOMERS.values(), ids=NEWCOMERS
+)
+def test_newcomers(
+    policy: Matrix, wanted: str, newcomer: str, running: str, *, evicted: bool
+) -> None:
+    situation = policy.at(frozenset(map(ModelId, running)))
+
+    assert situation.would_evict(ModelId(wanted), ModelId(newcomer)) == evicted
+    assert situation.would_evict(ModelId(wanted), ModelId(newcomer)) == evicted, "remembered"
+
+
 def test_nothing_is_written_out() -> None:
     models = [ModelId(f"m{number}") for number in range(100)]
     factors = [models[start : start + 10] for start in range(0, 100, 10)]

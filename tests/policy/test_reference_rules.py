@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
-from llamaswap.policy import reasons
+from llamaswap.policy import matrix_graph, reasons
 from llamaswap.policy.eviction import GroupRule
+from llamaswap.policy.matrix import Matrix
 from llamaswap.policy.messages import (
     Cause,
-    Command,
     Event,
+    ExplainAsked,
+    Explanation,
     Gone,
     LeaseAsked,
     LeaseId,
@@ -22,9 +22,10 @@ from llamaswap.policy.messages import (
     Ticket,
 )
 from llamaswap.policy.reasons import Why
-from llamaswap.policy.rules import Fairness, Fleet, ModelId, Selection, Strategy
+from llamaswap.policy.rules import Fairness, ModelId, Selection, Strategy
 from llamaswap.policy.scheduler import Scheduler
 from tests.policy.words import (
+    A_SERVES,
     ONE_AT_A_TIME,
     TIGHT,
     TOGETHER,
@@ -32,7 +33,11 @@ from tests.policy.words import (
     B,
     C,
     D,
+    Step,
+    Story,
+    TimedStory,
     acts,
+    all_steps,
     ask,
     asks,
     busy,
@@ -43,18 +48,17 @@ from tests.policy.words import (
     idle,
     leaving,
     matrix,
+    play,
     reconfigure,
     refuse,
     settled,
     start,
     stop,
+    stories_of,
     unload,
     unload_all,
     unloaded,
 )
-
-Step = tuple[Sequence[Event], Sequence[Command]]
-Story = tuple[Fleet, Sequence[Step]]
 
 E = ModelId("e")
 GIVEN_UP = reasons.UNLOADED
@@ -71,7 +75,6 @@ def runs(*models: ModelId) -> list[Step]:
     ]
 
 
-A_SERVES: list[Step] = [([ask(1, A)], [start(A)]), ([Ready(A)], [grant(1, A)])]
 HIGH_B = fleet([A, B, C], priorities={B: 5, C: -1})
 TWO_PAIRS = fleet(
     [A, B, C, D],
@@ -395,20 +398,14 @@ SELECTORS: dict[str, Story] = {
     ),
 }
 
-CHAPTERS = {"deciding": DECIDING, "events": EVENTS, "matrix": MATRIX, "selectors": SELECTORS}
-STORIES = {
-    f"{chapter}: {title}": story
-    for chapter, stories in CHAPTERS.items()
-    for title, story in stories.items()
-}
+STORIES = stories_of(
+    {"deciding": DECIDING, "events": EVENTS, "matrix": MATRIX, "selectors": SELECTORS}
+)
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
-def test_stories(story: Story) -> None:
-    rules, steps = story
-    scheduler = Scheduler(rules)
-    for events, expected in steps:
-        assert acts(scheduler.handle(events, 0.0)) == expected
+def test_stories(story: Story | TimedStory) -> None:
+    play(story)
 
 
 def queue_of(scheduler: Scheduler) -> Queue:
@@ -486,14 +483,14 @@ def test_a_million_combinations_of_a_hundred_models_are_never_written_out() -> N
     scheduler = Scheduler(matrix(models, {"s": text}, fairness=Fairness(linger=0.0)))
     row = [factor[0] for factor in factors]
     for events, expected in runs(*row):
-        assert acts(scheduler.handle(events, 0.0)) == expected
+        assert acts(all_steps(scheduler, events, 0.0)) == expected
 
     wishes = [ask(number, factor[1]) for number, factor in enumerate(factors, 1)]
-    assert acts(scheduler.handle(wishes, 0.0)) == [
+    assert acts(all_steps(scheduler, wishes, 0.0)) == [
         evict(factor[0], factor[1]) for factor in factors
     ]
     gone = [Gone(model) for model in row]
-    assert acts(scheduler.handle(gone, 0.0)) == [start(factor[1]) for factor in factors]
+    assert acts(all_steps(scheduler, gone, 0.0)) == [start(factor[1]) for factor in factors]
     ready = [Ready(factor[1]) for factor in factors]
     scheduler.handle(ready, 0.0)
     scheduler.handle([done(number) for number in range(1, 7)], 0.0)
@@ -501,3 +498,53 @@ def test_a_million_combinations_of_a_hundred_models_are_never_written_out() -> N
     # Who is in no set runs alone.
     lonely = scheduler.handle([ask(7, models[99])], 0.0)
     assert acts(lonely) == [evict(factor[1], models[99]) for factor in factors]
+
+
+def test_who_swaps_in_many_factors_at_once_multiplies_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In each of fourteen factors one model leaves and one starts: 2^14 sets hold of them alike."""
+    looked_at: list[int] = []
+
+    def keep(frontier: dict[int, int], mask: int, members: int) -> None:
+        looked_at.append(mask)
+        keep_(frontier, mask, members)
+
+    keep_ = matrix_graph._keep
+    monkeypatch.setattr(matrix_graph, "_keep", keep)
+    factors = [[ModelId(f"m{factor:02}{place}") for place in "abcde"] for factor in range(20)]
+    text = " & ".join(f"({' | '.join(factor)})" for factor in factors)
+    models = [E, *(model for factor in factors for model in factor)]
+    scheduler = Scheduler(matrix(models, {"s": text}, fairness=Fairness(linger=0.0)))
+    for events, expected in runs(*(factor[0] for factor in factors)):
+        assert acts(all_steps(scheduler, events, 0.0)) == expected
+    wishes = [ask(number, factor[1]) for number, factor in enumerate(factors[:14], 1)]
+    assert acts(all_steps(scheduler, wishes, 0.0)) == [
+        evict(factor[0], factor[1]) for factor in factors[:14]
+    ]
+
+    looked_at.clear()
+    told: list[Event] = [
+        ExplainAsked(Ticket(number), model)
+        # A third one of a factor that swaps, one of a factor that does not, and one of no set.
+        for number, model in enumerate((factors[0][2], factors[19][1], E))
+    ]
+    third, other, lonely = all_steps(scheduler, [*told, *asks(90, [factors[1][2]])], 0.0)
+    # Those that leave must be gone for anybody.
+    leave = [factor[0] for factor in factors[:14]]
+    assert isinstance(third, Explanation)
+    assert third.choices[0].evict == (leave[0], factors[0][1], *leave[1:])
+    assert isinstance(other, Explanation)
+    assert other.choices[0].evict == (*leave, factors[19][0])
+    assert isinstance(lonely, Explanation)
+    assert len(lonely.choices[0].evict) == 34
+
+    assert len(looked_at) < 100
+    assert most_remembered(scheduler) <= 2
+
+
+def most_remembered(scheduler: Scheduler) -> int:
+    """Return how many sets the longest frontier has that the graph of a matrix remembers."""
+    policy = scheduler.fleet.evictions
+    assert isinstance(policy, Matrix)
+    return max(len(frontier) for _, frontier in policy.graph._plain.values())

@@ -1,4 +1,4 @@
-"""Stories of the scheduler, one table per chapter, and promises that hold for any traffic."""
+"""Stories of the scheduler, one table per chapter."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from llamaswap.policy import reasons
 from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.messages import (
     Cause,
-    Command,
-    Event,
     Gone,
     ModelState,
     ModelView,
@@ -21,9 +19,11 @@ from llamaswap.policy.messages import (
     View,
     ViewAsked,
 )
-from llamaswap.policy.rules import Fleet, ModelId, ModelRule
+from llamaswap.policy.rules import Fairness, Fleet, ModelId, ModelRule
 from llamaswap.policy.scheduler import Scheduler
 from tests.policy.words import (
+    A_SERVES,
+    A_SERVES_AT_1,
     NOBODY,
     ONE_AT_A_TIME,
     ONE_SIDED,
@@ -34,6 +34,9 @@ from tests.policy.words import (
     C,
     D,
     N,
+    Step,
+    Story,
+    TimedStory,
     X,
     acts,
     ask,
@@ -47,11 +50,13 @@ from tests.policy.words import (
     hangs,
     idle,
     leaving,
+    play,
     reconfigure,
     refuse,
     settled,
     start,
     stop,
+    stories_of,
     stuck,
     unknown,
     unload,
@@ -59,13 +64,6 @@ from tests.policy.words import (
     unloaded,
 )
 
-Step = tuple[Sequence[Event], Sequence[Command]]
-Story = tuple[Fleet, Sequence[Step]]
-
-A_SERVES: list[Step] = [
-    ([ask(1, A)], [start(A)]),
-    ([Ready(A)], [grant(1, A)]),
-]
 A_IDLES: list[Step] = [*A_SERVES, ([done(1)], [])]
 B_WAITS_FOR_A: list[Step] = [*A_SERVES, ([ask(2, B)], [])]
 B_MAKES_ROOM: list[Step] = [*A_IDLES, ([ask(2, B)], [evict(A, B)])]
@@ -806,30 +804,79 @@ RELOADING: dict[str, Story] = {
     ),
 }
 
-CHAPTERS = {
-    "asking": ASKING,
-    "swapping": SWAPPING,
-    "failing": FAILING,
-    "groups": GROUPS,
-    "interest": INTEREST,
-    "unloading": UNLOADING,
-    "stuck": STUCK,
-    "leaving": LEAVING,
-    "reloading": RELOADING,
+LATE = "it has waited for 5 s, as long as queueTimeout allows: "
+BUSY, LOADS = f"{LATE}a must make room and still serves", f"{LATE}the model is loading"
+NOW = f"{LATE}the model's turn has come only now"
+TIMEOUTS: dict[str, TimedStory] = {
+    "who has waited too long is refused, the others stay": (
+        fleet([A, B], fairness=Fairness(max_wait=0.0, queue_timeout=5.0)),
+        [
+            *A_SERVES_AT_1,
+            (2, [ask(2, B)], []),
+            (4, [ask(3, B)], []),
+            (7, [], [refuse(2, B, Cause.TIMED_OUT, BUSY)]),
+            (8, [done(1)], [evict(A, B)]),
+            (8, [Gone(A)], [start(B)]),
+            (9, [], [refuse(3, B, Cause.TIMED_OUT, LOADS)]),
+        ],
+    ),
+    "whoever can be served at the last moment is": (
+        fleet([A], fairness=Fairness(queue_timeout=5.0)),
+        [(0, [ask(1, A)], [start(A)]), (5, [Ready(A)], [grant(1, A)])],
+    ),
+    "nobody is started for a request that is refused": (
+        fleet([A, B], fairness=Fairness(linger=0.0, queue_timeout=5.0)),
+        [
+            *A_SERVES_AT_1,
+            (2, [done(1), ask(2, B)], [evict(A, B)]),
+            (7, [Gone(A)], [refuse(2, B, Cause.TIMED_OUT, NOW)]),
+            (8, [ask(3, B)], [start(B)]),
+        ],
+    ),
+    "nobody is stopped for a request that is refused": (
+        fleet([A, B], fairness=Fairness(linger=0.0, queue_timeout=5.0)),
+        [
+            *A_SERVES_AT_1,
+            (2, [ask(2, B)], []),
+            (7, [done(1)], [refuse(2, B, Cause.TIMED_OUT, NOW)]),
+        ],
+    ),
+    "who is refused is in nobody's way any more": (
+        # C and A run together; B, which both would have to leave for, is overdue.
+        fleet(
+            [A, B, C],
+            GroupRule("ac", (A, C), swap=False),
+            fairness=Fairness(max_wait=2.0, linger=0.0, queue_timeout=5.0),
+        ),
+        [
+            *A_SERVES_AT_1,
+            (2, [ask(2, B)], []),
+            (5, [ask(3, C)], []),
+            (6, [], []),
+            (7, [], [refuse(2, B, Cause.TIMED_OUT, BUSY), start(C)]),
+        ],
+    ),
 }
-STORIES = {
-    f"{chapter}: {title}": story
-    for chapter, stories in CHAPTERS.items()
-    for title, story in stories.items()
-}
+
+STORIES = stories_of(
+    {
+        "asking": ASKING,
+        "swapping": SWAPPING,
+        "failing": FAILING,
+        "groups": GROUPS,
+        "interest": INTEREST,
+        "unloading": UNLOADING,
+        "stuck": STUCK,
+        "leaving": LEAVING,
+        "reloading": RELOADING,
+        "timeouts": TIMEOUTS,
+    }
+)
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
-def test_stories(story: Story) -> None:
-    fleet, steps = story
-    scheduler = Scheduler(fleet)
-    for events, expected in steps:
-        assert acts(scheduler.handle(events, 0.0)) == expected
+def test_stories(story: Story | TimedStory) -> None:
+    play(story)
 
 
 def told(fleet: Fleet, steps: Sequence[Step]) -> Scheduler:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import rule
@@ -11,7 +9,6 @@ from hypothesis.stateful import rule
 from llamaswap.policy import reasons
 from llamaswap.policy.messages import (
     Command,
-    Event,
     Gone,
     Ready,
     Reconfigure,
@@ -19,26 +16,25 @@ from llamaswap.policy.messages import (
     Ticket,
     ViewAsked,
 )
-from llamaswap.policy.scheduler import Scheduler
 from tests.policy.test_scheduler_traffic import AnyTraffic
 from tests.policy.words import (
     TOGETHER,
     A,
     B,
     C,
-    acts,
+    Step,
+    all_steps,
     ask,
     done,
     drain_ended,
     fleet,
     grant,
+    play,
     reconfigure,
     settled,
     start,
     stop,
 )
-
-Step = tuple[Sequence[Event], Sequence[Command]]
 
 GOING, REMOVED = reasons.REPLACED, reasons.REMOVED
 ALL_SERVE: list[Step] = [
@@ -81,11 +77,7 @@ STORIES: dict[str, list[Step]] = {
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
 def test_stories(story: list[Step]) -> None:
-    scheduler = Scheduler(TOGETHER)
-    for events, expected in ALL_SERVE + story:
-        commands = acts(scheduler.handle(events, 0.0))
-        assert len(commands) == len(expected)
-        assert all(command in commands for command in expected)
+    play((TOGETHER, ALL_SERVE + story))
 
 
 class TheSameAgain(AnyTraffic):
@@ -97,8 +89,8 @@ class TheSameAgain(AnyTraffic):
         before = self.seen()
         again = Reconfigure(Ticket(self.number()), self.fleet)
         self.tickets.add(again.ticket)
-        commands = self.all_steps(self.scheduler, [again])
-        self.all_steps(self.twin, [again])
+        commands = all_steps(self.scheduler, [again], self.now)
+        all_steps(self.twin, [again], self.now)
 
         assert all(isinstance(command, Settled) for command in commands)
         for command in commands:

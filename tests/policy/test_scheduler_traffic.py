@@ -45,6 +45,7 @@ from tests.policy.words import (
     B,
     C,
     D,
+    all_steps,
     fleet,
     hangs,
     matrix,
@@ -118,8 +119,8 @@ class AnyTraffic(RuleBasedStateMachine):
     def opens(self, fleet: Fleet, most_effort: int) -> None:
         self.fleet = fleet
         self.is_patient = most_effort == MOST_EFFORT
-        self.scheduler = Scheduler(fleet, most_effort=most_effort)
-        self.twin = Scheduler(self.mirrored(fleet), most_effort=most_effort)
+        self.scheduler = Scheduler(fleet, {}, most_effort)
+        self.twin = Scheduler(self.mirrored(fleet), {}, most_effort)
 
     @staticmethod
     def mirrored(fleet: Fleet) -> Fleet:
@@ -233,7 +234,7 @@ class AnyTraffic(RuleBasedStateMachine):
         were_live = set(self.live)
         for event in events:
             self.take_note(event)
-        commands = self.all_steps(self.scheduler, events)
+        commands = all_steps(self.scheduler, events, self.now)
         mirrored = [
             Reconfigure(event.ticket, self.mirrored(event.fleet))
             if isinstance(event, Reconfigure)
@@ -241,7 +242,7 @@ class AnyTraffic(RuleBasedStateMachine):
             for event in self.unanswered(events)
         ]
         deeds = [one for one in commands if not isinstance(one, Queue | Explanation)]
-        again = self.all_steps(self.twin, mirrored)
+        again = all_steps(self.twin, mirrored, self.now)
         again = [one for one in again if not isinstance(one, Queue | Explanation)]
         assert again == deeds, "same input, same output"
         for command in commands:
@@ -249,15 +250,6 @@ class AnyTraffic(RuleBasedStateMachine):
                 assert command.model in were_live
             self.carry_out(command)
         self.the_queue_is_looked_at()
-
-    def all_steps(self, scheduler: Scheduler, events: list[Event]) -> list[Command]:
-        """Hand ``events`` over, and go on until nothing more is to be done at this moment."""
-        commands = scheduler.handle(events, self.now)
-        for _ in range(1000):
-            if scheduler.next_wakeup is None or scheduler.next_wakeup > self.now:
-                return commands
-            commands += scheduler.handle([], self.now)
-        raise AssertionError("it comes to no end")
 
     def unanswered(self, events: list[Event]) -> list[Event]:
         """Leave out the questions, to see that an answer changes nothing.
@@ -271,8 +263,8 @@ class AnyTraffic(RuleBasedStateMachine):
     def the_queue_is_looked_at(self) -> None:
         """See that it holds all who wait, and find out whom a selection has chosen."""
         question: list[Event] = [QueueAsked(Ticket(0))]
-        (queue,) = self.all_steps(self.scheduler, question)
-        self.all_steps(self.twin, self.unanswered(question))
+        (queue,) = all_steps(self.scheduler, question, self.now)
+        all_steps(self.twin, self.unanswered(question), self.now)
         assert self.scheduler.next_wakeup == self.twin.next_wakeup
         assert isinstance(queue, Queue)
         assert sorted(seen.lease for seen in queue.waiting) == sorted(self.waiting)

@@ -1,25 +1,28 @@
-"""Stories about waiting: who goes first, whose gate closes, who keeps a place though idle.
-
-Each step is a moment, what happens then, and what is done about it.
-"""
+"""Stories about waiting: who goes first, and whose gate closes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 import pytest
 
-from llamaswap.policy.eviction import GroupRule
-from llamaswap.policy.messages import Cause, Command, Event, Gone, Ready
-from llamaswap.policy.pace import Pace
-from llamaswap.policy.rules import Fairness, Fleet
+from llamaswap.policy.eviction import GroupRule, Groups
+from llamaswap.policy.messages import Command, Event, Gone, Ready
+from llamaswap.policy.reasons import REPLACED
+from llamaswap.policy.rules import Choice, Fairness, Fleet, ModelId, ModelRule, Situation
 from llamaswap.policy.scheduler import Scheduler
 from tests.policy.words import (
+    A_SERVES_AT_1,
+    AT_ONCE,
+    PLAIN,
     A,
     B,
     C,
     D,
-    acts,
+    Story,
+    TimedStory,
+    all_steps,
     ask,
     asks,
     done,
@@ -27,23 +30,30 @@ from tests.policy.words import (
     fleet,
     grant,
     hangs,
-    refuse,
+    play,
+    reconfigure,
+    settled,
     start,
+    stop,
+    stories_of,
     stuck,
 )
 
-Step = tuple[float, Sequence[Event], Sequence[Command]]
-Story = tuple[Fleet, Sequence[Step]]
+E = ModelId("e")
+PORT_OF_D = fleet(
+    [A, B, C, D, E],
+    GroupRule("d", (D,), exclusive=False, persistent=True),
+    ports={D: 1},
+    fairness=AT_ONCE,
+)
+MOVED = {B: ModelRule("run b v2", port=1), D: ModelRule("run d v2", port=2)}
+PORT_OF_B = Fleet(dict(PORT_OF_D.models) | MOVED, PORT_OF_D.evictions, AT_ONCE)
 
-AT_ONCE = Fairness(max_wait=4.0, linger=0.0)
-PLAIN = fleet([A, B, C], fairness=AT_ONCE)
-A_SERVES: list[Step] = [(0, [ask(1, A)], [start(A)]), (1, [Ready(A)], [grant(1, A)])]
-
-GATES: dict[str, Story] = {
+GATES: dict[str, TimedStory] = {
     "a model that is never idle lets its rival in when that has waited long enough": (
         PLAIN,
         [
-            *A_SERVES,
+            *A_SERVES_AT_1,
             (2, [ask(2, B)], []),
             (3, [ask(3, A)], [grant(3, A)]),
             (4, [done(1)], []),
@@ -60,12 +70,12 @@ GATES: dict[str, Story] = {
     ),
     "a moment before, the gate is open": (
         PLAIN,
-        [*A_SERVES, (2, [ask(2, B)], []), (5.9, [ask(3, A)], [grant(3, A)])],
+        [*A_SERVES_AT_1, (2, [ask(2, B)], []), (5.9, [ask(3, A)], [grant(3, A)])],
     ),
     "the gate opens when the rival hangs up": (
         PLAIN,
         [
-            *A_SERVES,
+            *A_SERVES_AT_1,
             (2, [ask(2, B)], []),
             (6, [ask(3, A)], []),
             (7, [done(2)], [grant(3, A)]),
@@ -83,12 +93,12 @@ GATES: dict[str, Story] = {
     ),
     "with 0 no gate ever closes": (
         fleet([A, B], fairness=Fairness(max_wait=0.0, linger=0.0)),
-        [*A_SERVES, (2, [ask(2, B)], []), (5000, [ask(3, A)], [grant(3, A)])],
+        [*A_SERVES_AT_1, (2, [ask(2, B)], []), (5000, [ask(3, A)], [grant(3, A)])],
     ),
     "the gate of a model of higher priority closes after twice the time": (
         fleet([A, B], fairness=AT_ONCE, priorities={A: 1}),
         [
-            *A_SERVES,
+            *A_SERVES_AT_1,
             (2, [ask(2, B)], []),
             (9.9, [ask(3, A)], [grant(3, A)]),
             (10, [ask(4, A)], []),
@@ -99,7 +109,7 @@ GATES: dict[str, Story] = {
         # B stops A and C; A and C leave each other alone.
         fleet([A, B, C], GroupRule("ac", (A, C), swap=False), fairness=AT_ONCE),
         [
-            *A_SERVES,
+            *A_SERVES_AT_1,
             (2, [ask(2, B)], []),
             (5, [ask(3, C)], [start(C)]),
             (6, [Ready(C)], [grant(3, C)]),
@@ -109,7 +119,7 @@ GATES: dict[str, Story] = {
     "a start out of turn waits, too": (
         fleet([A, B, C], GroupRule("ac", (A, C), swap=False), fairness=AT_ONCE),
         [
-            *A_SERVES,
+            *A_SERVES_AT_1,
             (2, [ask(2, B)], []),
             (6, [ask(3, C)], []),
             (7, [done(1)], [evict(A, B)]),
@@ -118,7 +128,7 @@ GATES: dict[str, Story] = {
     ),
     "what is in nobody's way starts at any time": (
         fleet([A, B, C], GroupRule("c", (C,), exclusive=False, persistent=True), fairness=AT_ONCE),
-        [*A_SERVES, (2, [ask(2, B)], []), (6, [ask(3, C)], [start(C)])],
+        [*A_SERVES_AT_1, (2, [ask(2, B)], []), (6, [ask(3, C)], [start(C)])],
     ),
     "in their turn those of higher priority start all the same": (
         fleet(
@@ -127,16 +137,28 @@ GATES: dict[str, Story] = {
             fairness=AT_ONCE,
             priorities={C: 1},
         ),
-        [*A_SERVES, (2, [ask(2, B)], []), (6, [ask(3, C)], [start(C)])],
+        [*A_SERVES_AT_1, (2, [ask(2, B)], []), (6, [ask(3, C)], [start(C)])],
     ),
     "who has waited too long for what cannot be ended is refused and holds up nobody": (
         # D may run beside A; B and C must have A's place.
         fleet([A, B, C, D], GroupRule("ad", (A, D), swap=False), fairness=AT_ONCE),
         [
-            *A_SERVES,
+            *A_SERVES_AT_1,
             (2, [ask(2, B), ask(3, C)], []),
             (7, [done(1), ask(4, D)], [evict(A, B)]),
             (8, [hangs(A)], [stuck(2, B), stuck(3, C), start(D)]),
+        ],
+    ),
+    "who waits too long for a port keeps those behind it from the place that it wants": (
+        PORT_OF_D,
+        [
+            (0, [ask(1, A), ask(2, D)], [start(A), start(D)]),
+            (1, [Ready(A), Ready(D), done(1)], [grant(2, D)]),
+            # D has another port from now on, and B has that of D's last process.
+            (2, [reconfigure(9, PORT_OF_B), ask(3, B)], []),
+            (7, [ask(4, C), ask(5, E)], []),
+            (8, [done(2)], [stop(D, REPLACED)]),
+            (8, [Gone(D)], [settled(9), evict(A, B)]),
         ],
     ),
     "what is learned of loads says how long one waits": (
@@ -152,11 +174,11 @@ GATES: dict[str, Story] = {
     ),
 }
 
-TURNS: dict[str, Story] = {
+TURNS: dict[str, TimedStory] = {
     "the requests that have together waited longest go first": (
         PLAIN,
         [
-            *A_SERVES,
+            *A_SERVES_AT_1,
             (2, [ask(2, B)], []),
             (3, asks(3, [C, C, C]), []),
             (5, [done(1)], [evict(A, C, 3)]),
@@ -164,7 +186,7 @@ TURNS: dict[str, Story] = {
     ),
     "of those that came together the most go first": (
         PLAIN,
-        [*A_SERVES, (2, asks(2, [B, C, C]), []), (2, [done(1)], [evict(A, C, 2)])],
+        [*A_SERVES_AT_1, (2, asks(2, [B, C, C]), []), (2, [done(1)], [evict(A, C, 2)])],
     ),
     "of as many the model that loads fastest": (
         PLAIN,
@@ -183,186 +205,93 @@ TURNS: dict[str, Story] = {
     ),
     "of those that are alike in all the first": (
         PLAIN,
-        [*A_SERVES, (2, asks(2, [C, B]), []), (2, [done(1)], [evict(A, C)])],
+        [*A_SERVES_AT_1, (2, asks(2, [C, B]), []), (2, [done(1)], [evict(A, C)])],
     ),
     "the highest priority goes first": (
         fleet([A, B, C], fairness=AT_ONCE, priorities={C: 1}),
-        [*A_SERVES, (2, [ask(2, B)], []), (4, [ask(3, C)], []), (5, [done(1)], [evict(A, C)])],
+        [
+            *A_SERVES_AT_1,
+            (2, [ask(2, B)], []),
+            (4, [ask(3, C)], []),
+            (5, [done(1)], [evict(A, C)]),
+        ],
     ),
     "who has waited twice as long as one should goes before it": (
         fleet([A, B, C], fairness=AT_ONCE, priorities={C: 1}),
-        [*A_SERVES, (2, [ask(2, B)], []), (4, [ask(3, C)], []), (10, [done(1)], [evict(A, B)])],
+        [
+            *A_SERVES_AT_1,
+            (2, [ask(2, B)], []),
+            (4, [ask(3, C)], []),
+            (10, [done(1)], [evict(A, B)]),
+        ],
     ),
     "of two such the one that came first, however many wait with the other": (
         PLAIN,
         [
-            *A_SERVES,
+            *A_SERVES_AT_1,
             (2, [ask(2, B)], []),
             (2.5, asks(3, [C, C, C]), []),
             (11, [done(1)], [evict(A, B)]),
         ],
     ),
-    "a model that is there serves before it is stopped for who came with its request": (
-        PLAIN,
-        [*A_SERVES, (2, [done(1)], []), (3, [ask(2, B), ask(3, A)], [grant(3, A)])],
-    ),
-    "but not if the other has the higher priority": (
-        fleet([A, B], fairness=AT_ONCE, priorities={B: 1}),
-        [*A_SERVES, (2, [done(1)], []), (3, [ask(2, B), ask(3, A)], [evict(A, B)])],
-    ),
 }
 
-KEPT: dict[str, Story] = {
-    "a model lingers when it is idle": (
-        fleet([A, B], fairness=Fairness(max_wait=20.0, linger=2.0)),
-        [
-            *A_SERVES,
-            (2, [done(1)], []),
-            (2.5, [ask(2, B)], []),
-            (3, [ask(3, A)], [grant(3, A)]),
-            (4, [done(3)], []),
-            (5.9, [], []),
-            (6, [], [evict(A, B)]),
-        ],
-    ),
-    "not longer than the rival must wait": (
-        fleet([A, B], fairness=Fairness(max_wait=4.0, linger=30.0)),
-        [*A_SERVES, (1, [ask(2, B)], []), (2, [done(1)], []), (5, [], [evict(A, B)])],
-    ),
-    "not against a higher priority": (
-        fleet([A, B], fairness=Fairness(linger=30.0), priorities={B: 1}),
-        [*A_SERVES, (2, [done(1)], []), (2.5, [ask(2, B)], [evict(A, B)])],
-    ),
-    "it lingers by itself while its next request is expected": (
-        # It loads in 3 s and is asked again after half a second: it is worth 3 s.
-        fleet([A, B]),
-        [
-            (0, [ask(1, A)], [start(A)]),
-            (3, [Ready(A)], [grant(1, A)]),
-            (4, [done(1)], []),
-            (4.5, [ask(2, A)], [grant(2, A)]),
-            (5, [done(2), ask(3, B)], []),
-            (8, [], [evict(A, B)]),
-        ],
-    ),
-    "but not where the way back is shorter": (
-        fleet([A, B]),
-        [
-            (0, [ask(1, A)], [start(A)]),
-            (0.4, [Ready(A)], [grant(1, A)]),
-            (4, [done(1)], []),
-            (4.5, [ask(2, A)], [grant(2, A)]),
-            (5, [done(2), ask(3, B)], [evict(A, B)]),
-        ],
-    ),
-    "a model that has just been loaded stays if it is used": (
-        fleet([A, B], fairness=Fairness(max_wait=20.0, linger=0.0, min_residency=10.0)),
-        [
-            *A_SERVES,
-            (2, [done(1), ask(2, B)], []),
-            (9, [ask(3, A)], [grant(3, A)]),
-            (10, [done(3)], []),
-            (11, [], [evict(A, B)]),
-        ],
-    ),
-    "and goes at once if nobody has used it": (
-        fleet([A, B], fairness=Fairness(linger=0.0, min_residency=10.0)),
-        [
-            (0, [ask(1, A)], [start(A)]),
-            (0.5, [done(1)], []),
-            (1, [Ready(A)], []),
-            (2, [ask(2, B)], [evict(A, B)]),
-        ],
-    ),
-}
-
-LATE = "it has waited for 5 s, as long as queueTimeout allows: "
-BUSY, LOADS = f"{LATE}a must make room and still serves", f"{LATE}the model is loading"
-NOW = f"{LATE}the model's turn has come only now"
-TIMEOUTS: dict[str, Story] = {
-    "who has waited too long is refused, the others stay": (
-        fleet([A, B], fairness=Fairness(max_wait=0.0, queue_timeout=5.0)),
-        [
-            *A_SERVES,
-            (2, [ask(2, B)], []),
-            (4, [ask(3, B)], []),
-            (7, [], [refuse(2, B, Cause.TIMED_OUT, BUSY)]),
-            (8, [done(1)], [evict(A, B)]),
-            (8, [Gone(A)], [start(B)]),
-            (9, [], [refuse(3, B, Cause.TIMED_OUT, LOADS)]),
-        ],
-    ),
-    "whoever can be served at the last moment is": (
-        fleet([A], fairness=Fairness(queue_timeout=5.0)),
-        [(0, [ask(1, A)], [start(A)]), (5, [Ready(A)], [grant(1, A)])],
-    ),
-    "nobody is started for a request that is refused": (
-        fleet([A, B], fairness=Fairness(linger=0.0, queue_timeout=5.0)),
-        [
-            *A_SERVES,
-            (2, [done(1), ask(2, B)], [evict(A, B)]),
-            (7, [Gone(A)], [refuse(2, B, Cause.TIMED_OUT, NOW)]),
-            (8, [ask(3, B)], [start(B)]),
-        ],
-    ),
-    "nobody is stopped for a request that is refused": (
-        fleet([A, B], fairness=Fairness(linger=0.0, queue_timeout=5.0)),
-        [
-            *A_SERVES,
-            (2, [ask(2, B)], []),
-            (7, [done(1)], [refuse(2, B, Cause.TIMED_OUT, NOW)]),
-        ],
-    ),
-    "who is refused is in nobody's way any more": (
-        # C and A run together; B, which both would have to leave for, is overdue.
-        fleet(
-            [A, B, C],
-            GroupRule("ac", (A, C), swap=False),
-            fairness=Fairness(max_wait=2.0, linger=0.0, queue_timeout=5.0),
-        ),
-        [
-            *A_SERVES,
-            (2, [ask(2, B)], []),
-            (5, [ask(3, C)], []),
-            (6, [], []),
-            (7, [], [refuse(2, B, Cause.TIMED_OUT, BUSY), start(C)]),
-        ],
-    ),
-}
-
-CHAPTERS = {"gates": GATES, "turns": TURNS, "kept": KEPT, "timeouts": TIMEOUTS}
-STORIES = {
-    f"{chapter}: {title}": story
-    for chapter, stories in CHAPTERS.items()
-    for title, story in stories.items()
-}
+STORIES = stories_of({"gates": GATES, "turns": TURNS})
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
-def test_stories(story: Story) -> None:
-    rules, steps = story
-    scheduler = Scheduler(rules)
-    for now, events, expected in steps:
-        wakeup = scheduler.next_wakeup
-        if not events and expected:
-            assert wakeup == now, "it must ask to be woken then"
-        assert acts(scheduler.handle(events, now)) == expected
+def test_stories(story: Story | TimedStory) -> None:
+    play(story)
 
 
-def test_times_of_an_earlier_run_count() -> None:
-    scheduler = Scheduler(fleet([A, B]), {A: Pace(load=30.0), B: Pace(load=10.0)})
-    scheduler.handle([ask(1, A)], 0)
-    scheduler.handle([Ready(A)], 30)
-    scheduler.handle([ask(2, B)], 40)
+class Counted:
+    """The rule that only one runs, and how many questions it has been asked."""
 
-    assert scheduler.next_wakeup == 100
+    def __init__(self, models: Iterable[ModelId]) -> None:
+        self.groups = Groups.of((), models)
+        self.questions = 0
+
+    def at(
+        self, running: AbstractSet[ModelId], leaving: AbstractSet[ModelId] = frozenset()
+    ) -> Situation:
+        return CountedSituation(self, self.groups.at(running, leaving))
 
 
-@pytest.mark.parametrize(("load", "wait"), [(0.1, 3), (2, 6), (300, 120)])
-def test_one_waits_three_loads_within_bounds(load: float, wait: float) -> None:
-    scheduler = Scheduler(fleet([A, B]))
-    scheduler.handle([ask(1, A)], 0)
-    scheduler.handle([Ready(A)], load)
-    scheduler.handle([ask(2, B)], 1000)
+class CountedSituation:
+    def __init__(self, counted: Counted, answers: Situation) -> None:
+        self.counted, self.answers, self.effort = counted, answers, 1
 
-    assert scheduler.next_wakeup == 1000 + wait
+    def __call__(self, wanted: ModelId) -> frozenset[ModelId]:
+        self.counted.questions += 1
+        return self.answers(wanted)
+
+    def would_evict(self, wanted: ModelId, newcomer: ModelId) -> bool:
+        return self.answers.would_evict(wanted, newcomer)
+
+    def choices(self, wanted: ModelId) -> tuple[Choice, ...]:
+        return self.answers.choices(wanted)
+
+
+@pytest.mark.parametrize("now", [20.0, 50.0], ids=["they have claims", "they are urgent"])
+def test_an_order_of_thousands_that_have_waited_too_long_is_found_step_by_step(now: float) -> None:
+    models = [ModelId(f"m{number:02}") for number in range(40)]
+    counted = Counted(models)
+    rules = Fleet(fleet(models).models, counted, Fairness(max_wait=15.0, linger=0.0))
+    scheduler = Scheduler(rules, {}, 12)
+    all_steps(scheduler, [ask(1, models[0])], 0.0)
+    all_steps(scheduler, [Ready(models[0])], 0.0)
+    for number, model in enumerate(models[1:], 2):
+        all_steps(scheduler, [ask(number, model)], number / 100)
+
+    counted.questions = 0
+    questions: list[int] = []
+    events: list[Event] = [Gone(models[0], "crash")]
+    commands: list[Command] = []
+    while events or scheduler.next_wakeup == now:
+        commands += scheduler.handle(events, now)
+        events = []
+        questions.append(counted.questions - sum(questions))
+
+    # Whoever came first starts first, and the others are told to wait for it.
+    assert commands == [start(models[1])]
+    assert max(questions) <= 12

@@ -1,8 +1,9 @@
-"""Short words to tell stories of the scheduler with."""
+"""Short words to tell stories of the scheduler with, and the one who plays them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from llamaswap.policy.eviction import GroupRule, Groups
 from llamaswap.policy.matrix import compile_matrix
@@ -16,6 +17,7 @@ from llamaswap.policy.messages import (
     LeaseAsked,
     LeaseId,
     LeaseReturned,
+    Ready,
     Reconfigure,
     Refuse,
     Settled,
@@ -27,6 +29,7 @@ from llamaswap.policy.messages import (
 )
 from llamaswap.policy.reasons import Reason, Why
 from llamaswap.policy.rules import Fairness, Fleet, ModelId, ModelRule
+from llamaswap.policy.scheduler import Scheduler
 
 A, B, C, D = (ModelId(name) for name in "abcd")
 NOBODY = ModelId("nobody")
@@ -69,6 +72,9 @@ def matrix(
 ONE_AT_A_TIME = fleet([A, B, C])
 TOGETHER = fleet([A, B, C], GroupRule("g", (A, B, C), swap=False))
 TIGHT = fleet([A, B, C], limit=2)
+# Who has waited for four seconds closes gates, and no idle model keeps its place.
+AT_ONCE = Fairness(max_wait=4.0, linger=0.0)
+PLAIN = fleet([A, B, C], fairness=AT_ONCE)
 # Starting X stops N; starting N leaves X alone.
 X, N = A, B
 ONE_SIDED = fleet([X, N, C, D], GroupRule("n", (N, D), swap=False, exclusive=False))
@@ -159,3 +165,51 @@ def settled(ticket: int, problem: str | None = None) -> Settled:
 def acts(commands: Iterable[Command]) -> list[Command]:
     """Leave out what is only learned."""
     return [command for command in commands if not isinstance(command, Learned)]
+
+
+# Stories
+
+Step: TypeAlias = tuple[Sequence[Event], Sequence[Command]]
+"""What happens at the moment 0, and what is done about it."""
+
+TimedStep: TypeAlias = tuple[float, Sequence[Event], Sequence[Command]]
+"""The same, behind the moment at which it happens; no events: time passes."""
+
+Story: TypeAlias = tuple[Fleet, Sequence[Step]]
+TimedStory: TypeAlias = tuple[Fleet, Sequence[TimedStep]]
+
+A_SERVES: list[Step] = [([ask(1, A)], [start(A)]), ([Ready(A)], [grant(1, A)])]
+A_SERVES_AT_1: list[TimedStep] = [(0, [ask(1, A)], [start(A)]), (1, [Ready(A)], [grant(1, A)])]
+
+
+def stories_of(
+    chapters: Mapping[str, Mapping[str, Story | TimedStory]],
+) -> dict[str, Story | TimedStory]:
+    """Return all stories by the chapter and title of each."""
+    return {
+        f"{chapter}: {title}": story
+        for chapter, stories in chapters.items()
+        for title, story in stories.items()
+    }
+
+
+def play(story: Story | TimedStory) -> None:
+    """Let a new scheduler live through a story, and see that it does what is told."""
+    rules, steps = story
+    scheduler = Scheduler(rules)
+    for step in steps:
+        now, events, expected = step if len(step) == 3 else (0.0, *step)
+        wakeup = scheduler.next_wakeup
+        if not events and expected:
+            assert wakeup == now, "it must ask to be woken then"
+        assert acts(scheduler.handle(events, now)) == expected
+
+
+def all_steps(scheduler: Scheduler, events: Sequence[Event], now: float) -> list[Command]:
+    """Hand ``events`` over, and go on until nothing more is to be done at this moment."""
+    commands = scheduler.handle(events, now)
+    for _ in range(1000):  # far more than any story needs
+        if scheduler.next_wakeup is None or scheduler.next_wakeup > now:
+            return commands
+        commands += scheduler.handle([], now)
+    raise AssertionError("it comes to no end")
