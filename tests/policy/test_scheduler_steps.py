@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaswap.policy.books import BEGIN_EFFORT
+from llamaswap.policy.books import QUESTIONS_PER_BEGIN
 from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.messages import (
     Command,
@@ -96,7 +96,7 @@ def test_a_step_begins_as_many_swaps_as_its_effort_allows() -> None:
     rules = fleet(models, GroupRule("free", tuple(models), swap=False))
     steps = steps_of(Scheduler(rules), asks(1, models), 0.0)
 
-    assert MOST_EFFORT // BEGIN_EFFORT == 5
+    assert MOST_EFFORT // QUESTIONS_PER_BEGIN == 40
     assert [len(commands) for commands in steps] == [5, 5, 5, 5, 0]
     assert list(chain(*steps)) == [start(model) for model in models]
 
@@ -206,7 +206,7 @@ A_BATCH = st.lists(st.sampled_from([A, B, C, D, E]), max_size=6)
 
 
 @pytest.mark.parametrize("rules", FLEETS.values(), ids=FLEETS)
-@given(models=A_BATCH, effort=st.integers(1, 3 * BEGIN_EFFORT))
+@given(models=A_BATCH, effort=st.integers(1, 3 * QUESTIONS_PER_BEGIN))
 def test_all_steps_together_do_what_one_does(
     rules: Fleet, models: list[ModelId], effort: int
 ) -> None:
