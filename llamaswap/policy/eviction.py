@@ -1,7 +1,7 @@
 """Who must leave for whom.
 
-Pure functions from a wanted model and the running ones to those that must be
-gone. An alternative to `Groups` has the same signature (`EvictionPolicy`).
+Pure: from a wanted model and the running ones to those that must be gone. An
+alternative to `Groups` is an `EvictionPolicy`, like `matrix.Matrix`.
 """
 
 from __future__ import annotations

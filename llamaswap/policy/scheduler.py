@@ -77,7 +77,7 @@ class Scheduler:
     _known: Mapping[ModelId, Pace] = field(factory=dict[ModelId, Pace])
     """The usual times of an earlier run."""
 
-    _most_effort: int = MOST_EFFORT
+    _most_effort: int = field(default=MOST_EFFORT, alias="most_effort")
     """Of `Books.effort` in one step."""
 
     _books: Books = field(init=False)
@@ -240,12 +240,16 @@ class Scheduler:
         # that an earlier reload gave up and a later one wants back is kept.
         old = {model: ModelRule(place.specification) for model, place in books.places.items()}
         changes = plan(old, fleet.models)
-        self.fleet = fleet
-        books.adopt(fleet)
+        before, self.fleet = self.fleet, fleet
         for swap in list(books.swaps.values()):
-            # What still makes room is judged anew, by the new rules.
-            if swap.target.state is not ModelState.STARTING:
-                books.drop_swap(swap.target)
+            # What still makes room is judged anew, if the rules are new.
+            target = swap.target
+            is_same = fleet.evictions == before.evictions and target.rule == fleet.models.get(
+                target.model
+            )
+            if target.state is not ModelState.STARTING and not is_same:
+                books.drop_swap(target)
+        books.adopt(fleet)
         for model in changes.add:
             books.open_place(model)
         for model in changes.keep:
@@ -322,8 +326,9 @@ class Scheduler:
                     allowed = f"it has waited for {limit:g} s, as long as queueTimeout allows"
                     again = UNKNOWN_LOAD if estimate is None else estimate
                     yield from self._books.time_out(place, limit, now, f"{allowed}: {why}", again)
-        for place in self._books.queued.values():
-            self._wakeup = min(self._wakeup, place.head[0] + limit)
+        ends = (place.head[0] + limit for place in self._books.queued.values())
+        # Whoever is late and still there is served in this step.
+        self._wakeup = min((end for end in ends if end > now), default=inf)
 
     def _advance(self, swap: Swap, now: float) -> Iterator[Command]:
         """Take the next step of a swap; one that nobody waits for any more is none."""

@@ -256,7 +256,21 @@ APART = matrix([A, B], {"s": "a", "t": "b"})
 PAIRS = matrix([A, B, C], {"s": "a & b", "t": "a & c", "u": "b & c"})
 SHARED = matrix([A, B, C, D], {"s": "a & b", "t": "a & d", "u": "c & d"})
 
+# Two factors, which have nothing to do with each other.
+FACTORS = matrix([A, B, C, D], {"s": "(a | b) & (c | d)"}, fairness=Fairness(linger=0.0))
+
 MATRIX: dict[str, Story] = {
+    "two swaps that have nothing to do with each other do not wait for each other": (
+        FACTORS,
+        [
+            *runs(A, C),
+            ([ask(1, B)], [evict(A, B)]),
+            ([ask(2, D)], [evict(C, D)]),
+            ([Gone(C)], [start(D)]),
+            ([Ready(D)], [grant(2, D)]),
+            ([Gone(A)], [start(B)]),
+        ],
+    ),
     "the cheaper one goes": (
         DEAR_B,
         [*runs(B, C), ([ask(1, A)], [evict(C, A)]), ([Gone(C)], [start(A)])],

@@ -7,6 +7,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import rule
 
 from llamaswap.policy import reasons
+from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.messages import (
     Command,
     Gone,
@@ -16,6 +17,7 @@ from llamaswap.policy.messages import (
     Ticket,
     ViewAsked,
 )
+from llamaswap.policy.rules import Fairness
 from tests.policy.test_scheduler_traffic import AnyTraffic
 from tests.policy.words import (
     TOGETHER,
@@ -27,6 +29,7 @@ from tests.policy.words import (
     ask,
     done,
     drain_ended,
+    evict,
     fleet,
     grant,
     play,
@@ -78,6 +81,23 @@ STORIES: dict[str, list[Step]] = {
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
 def test_stories(story: list[Step]) -> None:
     play((TOGETHER, ALL_SERVE + story))
+
+
+def test_whoever_has_been_promised_a_place_keeps_it_where_no_rule_has_changed() -> None:
+    # By the rules of turns, C would be next: more wait for it.
+    rules = fleet([A, B, C], fairness=Fairness(linger=0.0))
+    in_between: list[Step] = [
+        ([ask(1, A)], [start(A)]),
+        ([Ready(A)], [grant(1, A)]),
+        ([done(1), ask(2, B)], [evict(A, B)]),
+        ([ask(3, C), ask(4, C)], []),
+    ]
+
+    play((rules, [*in_between, ([reconfigure(9, rules)], [settled(9)]), ([Gone(A)], [start(B)])]))
+    other = fleet([A, B, C], GroupRule("bc", (B, C)), fairness=Fairness(linger=0.0))
+    play(
+        (rules, [*in_between, ([reconfigure(9, other)], [settled(9)]), ([Gone(A)], [start(C, 2)])])
+    )
 
 
 class TheSameAgain(AnyTraffic):

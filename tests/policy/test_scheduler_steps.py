@@ -33,7 +33,7 @@ from llamaswap.policy.messages import (
 )
 from llamaswap.policy.reasons import LOADING
 from llamaswap.policy.rules import Fairness, Fleet, ModelId
-from llamaswap.policy.scheduler import MOST_EFFORT, Scheduler
+from llamaswap.policy.scheduler import Scheduler
 from llamaswap.policy.verdicts import Look, Wait
 from tests.policy.words import (
     ONE_AT_A_TIME,
@@ -75,7 +75,7 @@ def steps_of(scheduler: Scheduler, events: Sequence[Event], now: float) -> list[
 
 
 def test_what_is_too_much_for_a_step_is_done_in_the_next_ones() -> None:
-    scheduler = Scheduler(FREE, {}, LITTLE)
+    scheduler = Scheduler(FREE, most_effort=LITTLE)
     batch = asks(1, [B, A, D, C])
 
     assert scheduler.handle(batch, 5.0) == [start(B)]
@@ -94,15 +94,15 @@ def test_what_is_too_much_for_a_step_is_done_in_the_next_ones() -> None:
 def test_a_step_begins_as_many_swaps_as_its_effort_allows() -> None:
     models = [ModelId(f"m{number:02}") for number in range(20)]
     rules = fleet(models, GroupRule("free", tuple(models), swap=False))
-    steps = steps_of(Scheduler(rules), asks(1, models), 0.0)
+    scheduler = Scheduler(rules, most_effort=5 * QUESTIONS_PER_BEGIN)
+    steps = steps_of(scheduler, asks(1, models), 0.0)
 
-    assert MOST_EFFORT // QUESTIONS_PER_BEGIN == 40
     assert [len(commands) for commands in steps] == [5, 5, 5, 5, 0]
     assert list(chain(*steps)) == [start(model) for model in models]
 
 
 def test_swaps_that_make_room_are_as_many_as_starts() -> None:
-    scheduler = Scheduler(fleet([A, B, C, D], *PAIRS, fairness=AT_ONCE), {}, LITTLE)
+    scheduler = Scheduler(fleet([A, B, C, D], *PAIRS, fairness=AT_ONCE), most_effort=LITTLE)
     all_steps(scheduler, asks(1, [A, C]), 0.0)
     all_steps(scheduler, [Ready(A), Ready(C), done(1), done(2)], 1.0)
 
@@ -115,7 +115,7 @@ def test_swaps_that_make_room_are_as_many_as_starts() -> None:
 
 
 def test_whoever_waited_for_a_load_is_served_in_the_first_step() -> None:
-    scheduler = Scheduler(FREE, {}, LITTLE)
+    scheduler = Scheduler(FREE, most_effort=LITTLE)
     all_steps(scheduler, asks(1, [A, B]), 0.0)
 
     first, *others = steps_of(scheduler, [Ready(A), Ready(B), *asks(3, [C, D])], 1.0)
@@ -124,7 +124,7 @@ def test_whoever_waited_for_a_load_is_served_in_the_first_step() -> None:
 
 
 def test_questions_are_answered_when_all_has_been_decided() -> None:
-    scheduler = Scheduler(FREE, {}, LITTLE)
+    scheduler = Scheduler(FREE, most_effort=LITTLE)
     steps = steps_of(scheduler, [*QUESTIONS, *asks(1, [A, B, C])], 0.0)
 
     assert steps[:3] == [[start(A)], [start(B)], [start(C)]]
@@ -140,7 +140,7 @@ def test_questions_are_answered_when_all_has_been_decided() -> None:
 
 
 def test_a_question_between_two_steps_waits_for_the_last() -> None:
-    scheduler = Scheduler(FREE, {}, LITTLE)
+    scheduler = Scheduler(FREE, most_effort=LITTLE)
     scheduler.handle(asks(1, [A, B, C]), 0.0)
 
     # How things are by now is told at once.
@@ -153,7 +153,7 @@ def test_a_question_between_two_steps_waits_for_the_last() -> None:
 
 
 def test_whoever_hangs_up_between_two_steps_gets_nothing() -> None:
-    scheduler = Scheduler(FREE, {}, LITTLE)
+    scheduler = Scheduler(FREE, most_effort=LITTLE)
 
     assert scheduler.handle(asks(1, [A, B, C]), 0.0) == [start(A)]
     assert all_steps(scheduler, [done(2)], 0.0) == [start(C)]
@@ -161,14 +161,14 @@ def test_whoever_hangs_up_between_two_steps_gets_nothing() -> None:
 
 def test_whoever_comes_between_two_steps_goes_first_if_it_should() -> None:
     rules = fleet(FREE.models, GroupRule("free", (A, B, C, D), swap=False), priorities={D: 1})
-    scheduler = Scheduler(rules, {}, LITTLE)
+    scheduler = Scheduler(rules, most_effort=LITTLE)
     scheduler.handle(asks(1, [A, B]), 0.0)
 
     assert all_steps(scheduler, [ask(3, D)], 0.0) == [start(D), start(B)]
 
 
 def test_whoever_must_wait_takes_no_step() -> None:
-    scheduler = Scheduler(ONE_AT_A_TIME, {}, LITTLE)
+    scheduler = Scheduler(ONE_AT_A_TIME, most_effort=LITTLE)
     all_steps(scheduler, [ask(1, A)], 0.0)
     all_steps(scheduler, [Ready(A)], 1.0)
 
@@ -180,7 +180,9 @@ def test_whoever_must_wait_takes_no_step() -> None:
 def test_the_claims_of_those_that_have_waited_too_long_are_found_step_by_step() -> None:
     # Everybody stops everybody. B and C have waited for longer than twice `maxWait`.
     patience = Fairness(max_wait=1.0, linger=0.0)
-    scheduler = Scheduler(fleet([A, B, C, D], fairness=patience, priorities={D: 1}), {}, LITTLE)
+    scheduler = Scheduler(
+        fleet([A, B, C, D], fairness=patience, priorities={D: 1}), most_effort=LITTLE
+    )
     all_steps(scheduler, [ask(1, A)], 0.0)
     all_steps(scheduler, [Ready(A)], 0.0)
     all_steps(scheduler, [ask(2, B)], 1.0)
@@ -303,3 +305,11 @@ def test_bit_by_bit_nothing_is_left_undone_and_everybody_is_served(
     machine.goes_on()
 
     assert sorted(machine.granted) == leases
+
+
+def test_no_step_follows_where_the_last_moment_was_used() -> None:
+    scheduler = Scheduler(fleet([A], fairness=Fairness(queue_timeout=5.0)))
+    scheduler.handle([ask(1, A)], 0.0)
+
+    assert scheduler.handle([Ready(A)], 5.0)[-1] == grant(1, A)
+    assert scheduler.next_wakeup is None

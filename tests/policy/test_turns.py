@@ -249,7 +249,7 @@ class Counted:
 
     def __init__(self, models: Iterable[ModelId]) -> None:
         self.groups = Groups.of((), models)
-        self.questions = 0
+        self.questions, self.effort = 0, 1
 
     def at(
         self, running: AbstractSet[ModelId], leaving: AbstractSet[ModelId] = frozenset()
@@ -259,7 +259,7 @@ class Counted:
 
 class CountedSituation:
     def __init__(self, counted: Counted, answers: Situation) -> None:
-        self.counted, self.answers, self.effort = counted, answers, 1
+        self.counted, self.answers = counted, answers
 
     def __call__(self, wanted: ModelId) -> frozenset[ModelId]:
         self.counted.questions += 1
@@ -267,6 +267,9 @@ class CountedSituation:
 
     def would_evict(self, wanted: ModelId, newcomer: ModelId) -> bool:
         return self.answers.would_evict(wanted, newcomer)
+
+    def tolerates(self, wanted: ModelId, others: AbstractSet[ModelId]) -> bool:
+        return self.answers.tolerates(wanted, others)
 
     def choices(self, wanted: ModelId) -> tuple[Choice, ...]:
         return self.answers.choices(wanted)
@@ -277,7 +280,7 @@ def test_an_order_of_thousands_that_have_waited_too_long_is_found_step_by_step(n
     models = [ModelId(f"m{number:02}") for number in range(40)]
     counted = Counted(models)
     rules = Fleet(fleet(models).models, counted, Fairness(max_wait=15.0, linger=0.0))
-    scheduler = Scheduler(rules, {}, 12)
+    scheduler = Scheduler(rules, most_effort=12)
     all_steps(scheduler, [ask(1, models[0])], 0.0)
     all_steps(scheduler, [Ready(models[0])], 0.0)
     for number, model in enumerate(models[1:], 2):
