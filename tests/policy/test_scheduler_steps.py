@@ -194,13 +194,15 @@ def test_the_claims_of_those_that_have_waited_too_long_are_found_step_by_step() 
 
 # Whatever is asked, bit by bit it comes to the same end.
 
+# As many as come at most: nobody is refused.
 FLEETS = {
-    "exclusive": fleet([A, B, C, D, E], fairness=AT_ONCE),
-    "groups": fleet([A, B, C, D, E], *PAIRS, GroupRule("e", (E,), exclusive=False)),
+    "exclusive": fleet([A, B, C, D, E], limit=24, fairness=AT_ONCE),
+    "groups": fleet([A, B, C, D, E], *PAIRS, GroupRule("e", (E,), exclusive=False), limit=24),
     "matrix": matrix(
         [A, B, C, D, E],
         {"s": "(a | b) & (c | d)", "t": "a & e"},
         {"b": 3},
+        limit=24,
         fairness=Fairness(max_wait=2.0, linger=1.0, min_residency=2.0),
     ),
 }
@@ -214,7 +216,7 @@ def test_all_steps_together_do_what_one_does(
 ) -> None:
     batch = [*QUESTIONS, *asks(1, models)]
 
-    steps = steps_of(Scheduler(rules, {}, effort), batch, 0.0)
+    steps = steps_of(Scheduler(rules, most_effort=effort), batch, 0.0)
     assert list(chain(*steps)) == Scheduler(rules).handle(batch, 0.0)
 
 
@@ -223,7 +225,7 @@ class Machine:
 
     def __init__(self, rules: Fleet, effort: int) -> None:
         self.rules = rules
-        self.scheduler = Scheduler(rules, {}, effort)
+        self.scheduler = Scheduler(rules, most_effort=effort)
         self.now = 0.0
         self.live: set[ModelId] = set()
         self.news: list[Event] = []
