@@ -100,7 +100,7 @@ class _Maker:
 
     def _values(self, info: KeyField) -> Schema:
         if info.key.convert is not None:
-            names = {to_duration: "duration", to_wait: "wait"}
+            names: Mapping[Any, str] = {to_duration: "duration", to_wait: "wait"}
             return {"$ref": f"#/$defs/{names.get(info.key.convert, 'seconds')}"}
         if not info.key.choices:
             return self._kind(info.kind)
