@@ -14,7 +14,10 @@ from llamaswap.config.document import MisfitError, Plain, Problem
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 _PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
-_DURATION = re.compile(rf"[-+]?(?:0|(?:{_PART.pattern})+)", re.ASCII)
+PATTERN = rf"[-+]?(?:0|(?:{_PART.pattern})+)"
+"""A regular expression, also of JavaScript, for all of a duration's text."""
+
+_DURATION = re.compile(PATTERN, re.ASCII)
 
 _LONGEST = 2**63 / 1e9
 """Seconds: about 292 years, the most that the notation's home can count."""

@@ -40,6 +40,19 @@ class Key:
     choices: tuple[str, ...] = ()
     """The words that are possible; empty: any."""
 
+    any_case: bool = False
+    """The words are taken in any case and with blanks around."""
+
+    required: bool = False
+    """It must be there, and not be empty."""
+
+    minimum: int | None = None
+    """The least number that is taken; ``None``: any."""
+
+    absent: Plain = None
+    """What its absence means, in the words of the file, where the field's default
+    is not that; ``None``: the default tells."""
+
     secret: bool = False
     """Never shown unless asked for."""
 
@@ -72,20 +85,42 @@ def key(
     shape: Any = None,
     convert: Callable[[Plain], T] | None = None,
     choices: tuple[str, ...] = (),
+    any_case: bool = False,
+    required: bool = False,
+    minimum: int | None = None,
+    absent: Plain = None,
     secret: bool = False,
     null_empties: bool = False,
     eq: bool = True,
 ) -> T:
     """Declare a field that is a key of the file; see `Key`."""
-    about = Key(doc, yaml, shape, convert, choices, secret, null_empties)
+    about = Key(
+        doc,
+        yaml=yaml,
+        shape=shape,
+        convert=convert,
+        choices=choices,
+        any_case=any_case,
+        required=required,
+        minimum=minimum,
+        absent=absent,
+        secret=secret,
+        null_empties=null_empties,
+    )
     return field(default=default, eq=eq, repr=not secret, metadata={_KEY: about})
 
 
 def section(
-    factory: Callable[[], T], doc: str, *, yaml: str = "", shape: Any = None, eq: bool = True
+    factory: Callable[[], T],
+    doc: str,
+    *,
+    yaml: str = "",
+    shape: Any = None,
+    required: bool = False,
+    eq: bool = True,
 ) -> T:
     """Declare a field that is a section of the file: a mapping, or keys of a class."""
-    return field(factory=factory, eq=eq, metadata={_KEY: Key(doc, yaml, shape)})
+    return field(factory=factory, eq=eq, metadata={_KEY: Key(doc, yaml, shape, required=required)})
 
 
 def keys_of(cls: type) -> tuple[KeyField, ...]:

@@ -2,7 +2,7 @@
 
 Pure. Made from the classes of the schema, so it knows what the loader knows. It
 lets ``${macro}`` stand for any value, null for an absent one, and refuses unknown
-keys, of which the loader only warns.
+keys and unknown words of the log, of which the loader only warns.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, Union, get_args, get_origin
 
 from attrs import define, field, has
 
-from llamaswap.config.durations import to_duration
+from llamaswap.config.durations import PATTERN, to_duration, to_wait
 from llamaswap.config.effective import written
-from llamaswap.config.fields import KeyField, keys_of
-from llamaswap.config.macros import MacroValue
+from llamaswap.config.fields import Key, KeyField, keys_of
+from llamaswap.config.macros import MAX_NAME, RESERVED, MacroValue
 from llamaswap.config.schema import OLD_STRIP_PARAMS, Config, FiltersConfig
 
 Schema = dict[str, Any]
@@ -25,6 +25,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _FILLED: Schema = {"type": "string", "pattern": r"\$\{[^}]+\}"}
 """A text in which a macro or the environment is filled in: it may become anything."""
+
+_DURATION: Schema = {"type": "string", "pattern": f"^(?:{PATTERN})$"}
+_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0}
 
 _COMMON: Schema = {
     "filled": _FILLED,
@@ -38,8 +41,17 @@ _COMMON: Schema = {
             {"$ref": "#/$defs/filled"},
         ]
     },
-    "duration": {"type": ["string", "null"]},
-    "seconds": {"type": ["number", "string", "null"]},
+    "duration": {"anyOf": [{"type": "null"}, _DURATION, {"$ref": "#/$defs/filled"}]},
+    "seconds": {"anyOf": [_SECONDS, _DURATION, {"$ref": "#/$defs/filled"}]},
+    "wait": {"anyOf": [{"const": "auto"}, {"$ref": "#/$defs/seconds"}]},
+    "macros": {
+        "type": ["object", "null"],
+        "propertyNames": {
+            "pattern": f"^[a-zA-Z0-9_-]{{1,{MAX_NAME}}}$",
+            "not": {"enum": list(RESERVED)},
+        },
+        "additionalProperties": {"type": ["string", "number", "boolean"]},
+    },
 }
 
 
@@ -66,40 +78,45 @@ class _Maker:
         if cls is FiltersConfig:
             about = {"description": "The old name of stripParams.", "deprecated": True}
             properties[OLD_STRIP_PARAMS] = {"$ref": "#/$defs/text", **about}
+        required = [info.name for info in keys_of(cls) if info.key.required]
         return {
             "description": (cls.__doc__ or "").split("\n\n")[0],
             "type": ["object", "null"],
             "properties": properties,
+            **({"required": required} if required else {}),
             "patternProperties": {"^x-": True},
             "additionalProperties": False,
         }
 
     def _key(self, info: KeyField) -> Schema:
         schema = {**self._values(info), "description": info.key.doc}
-        default = written(info, info.default)
-        # What an absent or empty one means is said in words.
-        shown = isinstance(default, str | int | float) or (default and isinstance(default, list))
-        return {**schema, "default": default} if shown else schema
+        if info.key.minimum is not None:
+            schema["minimum"] = info.key.minimum
+        if info.key.required:
+            # Of words to choose from, none is empty.
+            return schema if info.key.choices else {**schema, _fullness(info.kind): 1}
+        default = _default(info)
+        return schema if default is None else {**schema, "default": default}
 
     def _values(self, info: KeyField) -> Schema:
         if info.key.convert is not None:
-            name = "duration" if info.key.convert is to_duration else "seconds"
-            return {"$ref": f"#/$defs/{name}"}
+            names: Mapping[Any, str] = {to_duration: "duration", to_wait: "wait"}
+            return {"$ref": f"#/$defs/{names.get(info.key.convert, 'seconds')}"}
         if not info.key.choices:
             return self._kind(info.kind)
-        chosen = _chosen(info.key.choices)
+        chosen = _chosen(info.key)
         return _list(chosen) if get_origin(info.kind) is tuple else chosen
 
     def _kind(self, kind: Any) -> Schema:
         """Return what may stand for a type of the schema."""
         kind = getattr(kind, "__supertype__", kind)
-        if kind == MacroValue:
-            return {"type": ["string", "number", "boolean"]}
         if get_origin(kind) in (Union, types.UnionType):
             return self._kind(next(part for part in get_args(kind) if part is not type(None)))
         if get_origin(kind) is tuple:
             return _list(self._kind(get_args(kind)[0]))
         if get_origin(kind) is Mapping:
+            if get_args(kind)[1] == MacroValue:
+                return {"$ref": "#/$defs/macros"}
             items = self._kind(get_args(kind)[1])
             return {"type": ["object", "null"], "additionalProperties": items}
         return self._single(kind)
@@ -117,9 +134,26 @@ def _list(items: Schema) -> Schema:
     return {"type": ["array", "null"], "items": items}
 
 
-def _chosen(words: tuple[str, ...]) -> Schema:
-    # The words are for completion; the pattern takes them in any case, as the loader does.
-    letters = ("".join(f"[{char}{char.upper()}]" for char in word) for word in words)
-    pattern = f"^(?:{'|'.join(letters)})?$"
-    lenient = {"type": ["string", "null"], "pattern": pattern}
-    return {"anyOf": [{"enum": list(words)}, lenient, {"$ref": "#/$defs/filled"}]}
+def _default(info: KeyField) -> Any:
+    """Return what the absence of a key means; ``None``: words say that."""
+    if info.key.absent is not None:
+        return info.key.absent
+    if get_origin(info.kind) is Mapping:
+        return {}
+    default = written(info, info.default)
+    return default if isinstance(default, str | int | float | list) else None
+
+
+def _fullness(kind: Any) -> str:
+    """Return the word that says that a value of the type ``kind`` is not empty."""
+    words = {tuple: "minItems", Mapping: "minProperties"}
+    return words.get(get_origin(kind), "minLength")
+
+
+def _chosen(key: Key) -> Schema:
+    words: list[Schema] = [{"enum": [*key.choices, None]}, {"$ref": "#/$defs/filled"}]
+    if key.any_case:
+        # The words are for completion; the pattern takes them as the loader does.
+        letters = ("".join(f"[{char}{char.upper()}]" for char in word) for word in key.choices)
+        words.insert(1, {"type": "string", "pattern": rf"^\s*(?:{'|'.join(letters)})\s*$"})
+    return {"anyOf": words}

@@ -87,7 +87,7 @@ class CapabilitiesConfig:
     outputs: tuple[str, ...] = key((), "What it makes.", yaml="out", choices=MODALITIES)
     tools: bool = key(False, "It calls tools.")
     reranker: bool = key(False, "It ranks documents.")
-    context: int = key(0, "Tokens that it can look at; 0: not said.")
+    context: int = key(0, "Tokens that it can look at; 0: not said.", minimum=0)
 
 
 @frozen
@@ -100,7 +100,7 @@ class ModelConfig:
         "port it must listen on. Without ${PORT} give proxy too.",
     )
     proxy: str = key(
-        "", "Base URL of the server that cmd starts. Absent: http://localhost:${PORT}."
+        "", "Base URL of the server that cmd starts.", absent="http://localhost:${PORT}"
     )
     cmd_stop: str = key(
         "",
@@ -120,17 +120,23 @@ class ModelConfig:
     ttl: int | None = key(
         None,
         "Seconds without a request until the model is stopped; 0: never; absent or -1: globalTTL.",
+        minimum=-1,
+        absent=-1,
     )
     unload_timeout: int | None = key(
         None,
         "Seconds between asking the process to end and killing it; absent or 0: the top-level "
         "unloadTimeout.",
+        minimum=0,
+        absent=0,
     )
     use_model_name: str | None = key(
-        None, "What the server is told in place of the client's name for the model."
+        None, "What the server is told in place of the client's name for the model.", absent=""
     )
     concurrency_limit: int | None = key(
-        None, "Requests at one time, waiting ones included; more get 429. Absent or 0: 10."
+        None,
+        "Requests at one time, waiting ones included; more get 429. Absent or 0: 10.",
+        absent=0,
     )
     send_loading_state: bool | None = key(
         None,
@@ -199,18 +205,22 @@ class Config:
     health_check_timeout: int = key(
         120, "Seconds from start to the first good health check, at least 15."
     )
-    start_port: int = key(5800, "The first number given out for ${PORT}.")
+    start_port: int = key(5800, "The first number given out for ${PORT}.", minimum=1)
     global_ttl: int = key(
         0,
         "Seconds without a request until a model without a ttl is stopped; 0: never.",
         yaml="globalTTL",
+        minimum=0,
     )
     unload_timeout: int = key(
-        10, "Seconds between asking a process to end and killing it; 0 means 10."
+        10, "Seconds between asking a process to end and killing it; 0 means 10.", minimum=0
     )
-    log_level: str = key("info", "What is logged; any case.", choices=LOG_LEVELS)
+    log_level: str = key("info", "What is logged; any case.", choices=LOG_LEVELS, any_case=True)
     log_time_format: str = key(
-        "", "How a log line's time is written, any case. Empty: no time.", choices=TIME_FORMATS
+        "",
+        "How a log line's time is written, any case. Empty: no time.",
+        choices=("", *TIME_FORMATS),
+        any_case=True,
     )
     log_to_stdout: str = key("proxy", "Whose log goes to stdout.", choices=LOG_TARGETS)
     log_requests: bool = key(False, "Accepted, but without effect.")

@@ -25,7 +25,9 @@ SESSION_HEADERS = ("X-Session-ID", "X-Litellm-Session-Id")
 class StoreConfig:
     """Where requests are kept; without this section they are kept in memory."""
 
-    path: str = key("", "A file for the history of requests. Required in this section.")
+    path: str = key(
+        "", "A file for the history of requests. Required in this section.", required=True
+    )
 
 
 @frozen
@@ -131,11 +133,12 @@ class PeerFiltersConfig:
 class PeerConfig:
     """One entry of ``peers``: another router that requests are passed to."""
 
-    proxy: str = key("", "Base URL of the peer. Required.")
+    proxy: str = key("", "Base URL of the peer. Required.", required=True)
     models: tuple[str, ...] = key(
         (),
         "The models that the peer offers, at least one. Each is called ``<peer>/<model>`` here, "
         "and by its bare name where no other peer offers it.",
+        required=True,
     )
     api_key: str = key("", "Sent to the peer as bearer token and x-api-key.", secret=True)
     filters: PeerFiltersConfig = section(
@@ -162,8 +165,11 @@ class SelectorConfig:
         "How a target is chosen. pin: the first; warm: the first that is ready, else starting, "
         "else the first; spillover: fill those that run, then the next one. Required.",
         choices=("warm", "pin", "spillover"),
+        required=True,
     )
-    targets: tuple[str, ...] = key((), "Models by id, alias or a peer's name; at least one.")
+    targets: tuple[str, ...] = key(
+        (), "Models by id, alias or a peer's name; at least one.", required=True
+    )
     settings: SelectorSettings = section(SelectorSettings, "Numbers of the strategy.")
     name: str = key("", "A name for people.")
     description: str = key("", "A description for people.")
@@ -182,6 +188,7 @@ class ProfileConfig:
         dict[str, str | None],
         "The name that a client uses, and the model or selector it means; null or empty: nobody "
         "is called that. At least one.",
+        required=True,
     )
 
 
@@ -255,7 +262,7 @@ class SchedulerSettingsSection:
 class SchedulerSection:
     """Who goes first."""
 
-    use: str = key("fifo", "The scheduler.", choices=("fifo",))
+    use: str = key("fifo", "The scheduler.", choices=("fifo", ""))
     settings: SchedulerSettingsSection = section(SchedulerSettingsSection, "Its settings.")
 
 
@@ -273,7 +280,7 @@ class RouterSettingsSection:
 class RouterSection:
     """Who must leave for whom."""
 
-    use: str = key("group", "Which of the settings is in force.", choices=("group", "matrix"))
+    use: str = key("group", "Which of the settings is in force.", choices=("group", "matrix", ""))
     settings: RouterSettingsSection = section(RouterSettingsSection, "The settings of each.")
 
 

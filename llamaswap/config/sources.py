@@ -34,6 +34,9 @@ _FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]",
 )
 
+_FOLDED = re.compile("[\x85\u2028\u2029]")
+"""What ends a line in YAML 1.1, so that only an escape brings it through."""
+
 
 class _BrokenError(Exception):
     """The text is no document that can be read on."""
@@ -201,7 +204,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _represent_text(dumper: Any, text: str) -> yaml.ScalarNode:
     is_other = text != "" and not isinstance(scalars.resolve(text), str)
-    style = "|" if "\n" in text else '"' if is_other else None
+    is_folded = _FOLDED.search(text) is not None
+    style = '"' if is_other or is_folded else "|" if "\n" in text else None
     node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
     return node
 

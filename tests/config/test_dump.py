@@ -279,6 +279,23 @@ def test_any_configuration_survives(document: dict[str, Any]) -> None:
     assert dump(again(config)) == dump(config)
 
 
+BROKEN = st.text(
+    st.sampled_from(list("a \n\r\t\x85\u2028\u2029\ufeff\xa0\x7f\x1b\U0010ffff:#-'\"\\"))
+)
+"""Texts of what YAML takes for the end of a line, and of what it drops or cannot hold."""
+
+
+@given(BROKEN)
+def test_any_text_survives_wherever_it_stands(text: str) -> None:
+    # Made in Python: in a document to read, what gets lost on the way would not be missed.
+    model = ModelConfig(
+        cmd="s", proxy="http://h:1", name=text, env=(f"A={text}",), metadata={f"k{text}": [text]}
+    )
+    config = Config(models={A: model})
+
+    assert again(config) == config
+
+
 LITERAL = st.lists(
     st.sampled_from(
         [

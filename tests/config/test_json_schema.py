@@ -44,9 +44,13 @@ def test_the_example_is_valid() -> None:
         "x-mine: [1]",
         "models: {a: {cmd: 5, ttl: '${ttl}', unlisted: 'yes', macros: {m: 1}}}",
         "models: {a: {filters: {strip_params: a, setParamsByID: {b: {c: [1]}}}}}",
-        "models: {a: {capabilities: {in: [text], out: [TEXT]}}}",
+        "models: {a: {capabilities: {in: [text], out: [image, null]}}}",
         "logLevel: INFO",
         "logTimeFormat: ''",
+        "logLevel: ' INFO '",
+        "routing: {router: {use: ''}, scheduler: {use: ''}}",
+        "routing: {scheduler: {settings: {fifo: {minResidency: 1m30s, queueTimeout: .5h}}}}",
+        "models: {a: {ttl: -1, unloadTimeout: 0}}",
         "performance: {every: 10s}",
         "routing: {scheduler: {settings: {fifo: {maxWait: auto, linger: 1.5}}}}",
         "profiles: {a: {pins: {b: null}}}",
@@ -68,7 +72,45 @@ def test_what_the_loader_takes_is_valid(text: str) -> None:
         ("models: {a: {capabilities: {in: [smell]}}}", "$.models.a.capabilities.in[0]"),
         ("logLevel: loud", "$.logLevel"),
         ("performance: {every: 10}", "$.performance.every"),
-        ("selectors: {s: {strategy: any}}", "$.selectors.s.strategy"),
+        ("logLevel: ''", "$.logLevel"),
+        ("logToStdout: Both", "$.logToStdout"),
+        ("logToStdout: ''", "$.logToStdout"),
+        ("routing: {router: {use: Group}}", "$.routing.router.use"),
+        ("routing: {scheduler: {use: FIFO}}", "$.routing.scheduler.use"),
+        ("models: {a: {capabilities: {in: [Text]}}}", "$.models.a.capabilities.in[0]"),
+        ("models: {a: {capabilities: {in: ['']}}}", "$.models.a.capabilities.in[0]"),
+        ("models: {a: {capabilities: {context: -1}}}", "$.models.a.capabilities.context"),
+        ("models: {a: {ttl: -2}}", "$.models.a.ttl"),
+        ("models: {a: {unloadTimeout: -1}}", "$.models.a.unloadTimeout"),
+        ("startPort: 0", "$.startPort"),
+        ("globalTTL: -1", "$.globalTTL"),
+        ("unloadTimeout: -1", "$.unloadTimeout"),
+        ("performance: {every: abc}", "$.performance.every"),
+        (
+            "routing: {scheduler: {settings: {fifo: {linger: soon}}}}",
+            "$.routing.scheduler.settings.fifo.linger",
+        ),
+        (
+            "routing: {scheduler: {settings: {fifo: {minResidency: -1}}}}",
+            "$.routing.scheduler.settings.fifo.minResidency",
+        ),
+        ("macros: {PORT: 1}", "$.macros"),
+        ("macros: {a.b: 1}", "$.macros"),
+        (f"macros: {{{'a' * 64}: 1}}", "$.macros"),
+        ("macros: {a: null}", "$.macros.a"),
+        ("models: {a: {macros: {PID: 1}}}", "$.models.a.macros"),
+        ("store: {}", "$.store"),
+        ("store: {path: ''}", "$.store.path"),
+        ("peers: {p: {models: [a]}}", "$.peers.p"),
+        ("peers: {p: {proxy: 'http://h'}}", "$.peers.p"),
+        ("peers: {p: {proxy: '', models: [a]}}", "$.peers.p.proxy"),
+        ("peers: {p: {proxy: 'http://h', models: []}}", "$.peers.p.models"),
+        ("profiles: {n: {}}", "$.profiles.n"),
+        ("profiles: {n: {pins: {}}}", "$.profiles.n.pins"),
+        ("selectors: {s: {targets: [a]}}", "$.selectors.s"),
+        ("selectors: {s: {strategy: pin}}", "$.selectors.s"),
+        ("selectors: {s: {strategy: any, targets: [a]}}", "$.selectors.s.strategy"),
+        ("selectors: {s: {strategy: WARM, targets: [a]}}", "$.selectors.s.strategy"),
     ],
 )
 def test_mistakes_are_found_where_they_are(text: str, path: str) -> None:
@@ -77,7 +119,6 @@ def test_mistakes_are_found_where_they_are(text: str, path: str) -> None:
 
 STRICTER = {
     "examples/e10-unused": "an unknown key at the top",
-    "homelab/everything": "blanks around a log level",
     "homelab/old-file": "keys that are unknown by now",
     "homelab/peers-and-selectors": "a time format that is none",
     "own/near-misses": "keys with typing errors",
@@ -120,12 +161,19 @@ def test_keys_have_their_descriptions_and_defaults() -> None:
         ("FifoConfig", "queueTimeout", 0),
         ("ActivityConfig", "session_id", ["X-Session-ID", "X-Litellm-Session-Id"]),
         ("GroupSection", "swap", True),
+        ("ModelConfig", "proxy", "http://localhost:${PORT}"),
+        ("ModelConfig", "ttl", -1),
+        ("ModelConfig", "unloadTimeout", 0),
+        ("ModelConfig", "concurrencyLimit", 0),
+        ("ModelConfig", "useModelName", ""),
+        ("ModelConfig", "aliases", []),
+        ("ModelConfig", "metadata", {}),
     ],
 )
 def test_defaults_are_written_as_in_the_file(section: str, name: str, default: object) -> None:
     assert key_of(section, name)["default"] == default
 
 
-@pytest.mark.parametrize("name", ["aliases", "ttl", "filters", "metadata"])
+@pytest.mark.parametrize("name", ["sendLoadingState", "filters", "healthCheckTimeout"])
 def test_absence_that_is_no_value_has_no_default(name: str) -> None:
     assert "default" not in key_of("ModelConfig", name)
