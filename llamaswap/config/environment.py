@@ -2,7 +2,8 @@
 
 Pure; the environment is handed in. References are filled in after parsing,
 scalar by scalar: so a value with a colon or a quote in it cannot change what
-the rest of the file means, and a comment is never looked at.
+the rest of the file means, and a comment is never looked at. What is not quoted
+is read again then: see `nodes`.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def _read(source: Source, environ: Mapping[str, str]) -> Part:
     report = Report(source.name)
     text = sources.decode(source, report)
     root = None if text is None else sources.parse(text, report)
-    value = None if root is None else to_plain(root, environ, report)
+    value = None if root is None else to_plain(root, environ, report, sources.reread)
     warn_respelled(report)
     top = _top(value, report, is_file=source.path is not None)
     return Part(top, report, is_broken=bool(report.faults) and not isinstance(value, dict))

@@ -7,7 +7,7 @@ a mistake below an alias is told where it is written, not once per use.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from attrs import define, field, frozen
@@ -39,6 +39,9 @@ class Scalar:
     is_folded: bool = False
     """It is a text that begins with ``>``, whose lines are joined."""
 
+    is_in_flow: bool = False
+    """It stands in brackets or braces, where a comma ends it."""
+
 
 @frozen(eq=False)
 class Items:
@@ -68,15 +71,31 @@ class Alias:
 
 Node: TypeAlias = Scalar | Items | Table | Alias
 
+Reread: TypeAlias = Callable[[str, Place], Node | None]
+"""Reads a text as YAML that stands at a place; ``None``: it is none."""
+
+
+def _never(_text: str, _place: Place) -> None:
+    """Read nothing again."""
+
 
 class _TooMuchError(Exception):
     """The document unfolds to more than anybody can mean."""
 
 
-def to_plain(root: Node, environ: Mapping[str, str], report: Report) -> Plain:
-    """Return what ``root`` says; mistakes and places go to ``report``."""
+def to_plain(
+    root: Node, environ: Mapping[str, str], report: Report, reread: Reread = _never
+) -> Plain:
+    """Return what ``root`` says; mistakes and places go to ``report``.
+
+    Args:
+        root: the document.
+        environ: what its references to the environment stand for.
+        report: gets faults and places.
+        reread: reads what an unquoted reference stands for, which may be a list.
+    """
     try:
-        return _Reading(environ, report).value(root, (), borrowed=False)
+        return _Reading(environ, report, reread).value(root, (), borrowed=False)
     except _TooMuchError as exc:
         report.fault((), str(exc), root.place)
         return None
@@ -97,6 +116,7 @@ class _Reading:
 
     environ: Mapping[str, str]
     report: Report
+    reread: Reread
     _budget: int = field(default=MAX_BORROWED, init=False)
     _merging: int = field(default=0, init=False)
 
@@ -110,6 +130,9 @@ class _Reading:
             case Alias():
                 return self.value(node.target, path, borrowed=True)
             case Scalar():
+                again = self._again(node)
+                if again is not None:
+                    return self.value(again, path, borrowed=borrowed)
                 return self._scalar(node, path, borrowed=borrowed)
             case Items():
                 return self._items(node, path, borrowed=borrowed)
@@ -123,7 +146,8 @@ class _Reading:
 
     def _items(self, node: Items, path: KeyPath, *, borrowed: bool) -> Plain:
         items: list[Plain] = []
-        for index, item in enumerate(node.items):
+        spread = (part for item in node.items for part in self._spread(item))
+        for index, item in enumerate(spread):
             self.report.places[(*path, index)] = item.place
             items.append(self.value(item, (*path, index), borrowed=borrowed))
         return items
@@ -205,8 +229,35 @@ class _Reading:
                 self.report.spellings[path] = (text, meant)
         return value
 
+    def _again(self, node: Scalar) -> Node | None:
+        """Return the list, mapping or quoted text that an unquoted reference stands for."""
+        text = self._filled_in(node)
+        if not text.startswith(("[", "{", "'")):
+            return None
+        again = self.reread(text, node.place)
+        # ``'a': b`` is a mapping too, but nobody could have written it there.
+        is_block = isinstance(again, Table) and not again.is_flow
+        return None if is_block else again
+
+    def _spread(self, item: Node) -> tuple[Node, ...]:
+        """Return the items that one item of a list in brackets stands for."""
+        text = self._filled_in(item) if isinstance(item, Scalar) and item.is_in_flow else ""
+        again = self.reread(f"[{text}]", item.place) if "," in text else None
+        return again.items if isinstance(again, Items) else (item,)
+
+    def _filled_in(self, node: Scalar) -> str:
+        """Return the text of an unquoted ``node`` that the environment has changed, or nothing."""
+        if not node.is_plain or not environment.REFERENCE.search(node.text):
+            return ""
+        text, problems = environment.fill(node.text, self.environ)
+        # What is left would be filled in once more, and then once more.
+        is_done = not problems and not environment.REFERENCE.search(text)
+        return text.strip(" \t") if is_done else ""
+
     def _text(self, node: Scalar, path: KeyPath, *, borrowed: bool) -> str:
         text, problems = environment.fill(node.text, self.environ)
+        if node.is_plain and text != node.text:
+            text = text.strip(" \t")
         if _UNUSABLE.search(text):
             text = _UNUSABLE.sub("\ufffd", text)
             problems += (Problem("the text holds a character that no program can be given"),)

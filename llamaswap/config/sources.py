@@ -156,14 +156,27 @@ def decode(source: Source, report: Report) -> str | None:
         return None
 
 
-def parse(text: str, report: Report) -> Node | None:
-    """Return the first document of ``text``; ``None`` if it is empty or ``report`` says why."""
+def reread(text: str, place: Place) -> Node | None:
+    """Return what ``text``, all of which stands at ``place``, is as YAML; ``None``: it is none."""
+    try:
+        # What trails a value makes it none.
+        list(_events(text))
+    except (yaml.YAMLError, ValueError):
+        return None
+    return parse(text, Report(), place)
+
+
+def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
+    """Return the first document of ``text``; ``None`` if it is empty or ``report`` says why.
+
+    Every node stands ``at`` one place, if it is given.
+    """
     if bad := _FORBIDDEN.search(text := text.removeprefix("\ufeff")):
         found = f"U+{ord(bad[0]):04X}"
         told = Problem("YAML parse error: control character {found}", "text", found)
         report.fault((), told, _place(text[: bad.start()]))
         return None
-    composer = _Composer(_events(text))
+    composer = _Composer(_events(text), at)
     try:
         root = composer.document()
     except _BrokenError as exc:
@@ -239,6 +252,7 @@ class _Composer:
     """Builds nodes from events: the part of the library that recurses without limit."""
 
     _events: Iterator[Any]  # the types of events have no attributes
+    _at: Place | None = None
     _anchors: dict[str | None, Node | None] = field(
         factory=dict["str | None", "Node | None"], init=False
     )
@@ -271,7 +285,7 @@ class _Composer:
         return None if is_empty else Place(mark.line + 1, mark.column + 1)
 
     def _node(self, event: Any, depth: int) -> Node:
-        place = Place(event.start_mark.line + 1, event.start_mark.column + 1)
+        place = self._at or Place(event.start_mark.line + 1, event.start_mark.column + 1)
         if depth > MAX_DEPTH:
             message = "YAML parse error: lists and mappings are nested {found} levels deep"
             wanted, found = f"at most {MAX_DEPTH}", f"more than {MAX_DEPTH}"
@@ -301,6 +315,7 @@ class _Composer:
             is_plain=is_plain,
             tag=event.tag,
             is_folded=event.style == ">",
+            is_in_flow=bool(self.opened),
         )
 
     @contextmanager

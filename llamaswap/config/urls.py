@@ -14,6 +14,8 @@ from llamaswap.config.document import Problem
 
 _BAD_HOST = re.compile(r"[\\^{|}`<>\"]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
+_BRACKETED = re.compile(r"\[[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%25[^\]]+)?\](:[0-9]*)?")
+_ESCAPED_ASCII = re.compile(r"%(?!25)[0-7]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -36,12 +38,17 @@ def _reason(url: str) -> str | None:
         port = parts.port
     except ValueError as exc:
         return str(exc)
+    host = parts.netloc.rpartition("@")[2]
     checks = {
         # `urlsplit` drops blanks in front, too.
         "expected http:// or https:// in front": url.lower().startswith(("http:", "https:")),
         "expected a host after the two slashes": bool(parts.hostname),
         "a blank may stand only behind the host": " " not in parts.netloc,
         "nothing can listen on port 0": port != 0,
+        "only an IPv6 address stands in brackets, and nothing beside it": (
+            not {"[", "]"} & set(host) or bool(_BRACKETED.fullmatch(host))
+        ),
+        "a host is written without %": not _ESCAPED_ASCII.search(host),
         "it holds characters that no URL may hold": not (
             _BAD_HOST.search(parts.netloc) or _BAD_ESCAPE.search(url.partition("?")[0])
         ),

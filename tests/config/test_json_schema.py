@@ -123,6 +123,7 @@ STRICTER = {
     "homelab/peers-and-selectors": "a time format that is none",
     "own/near-misses": "keys with typing errors",
     "own/unknown-log-words": "a time format that is none",
+    "yaml/environment-lists": "a list and a mapping that the environment holds",
 }
 """Cases that load but that the schema refuses, so that an editor shows the mistake."""
 

@@ -15,7 +15,7 @@ def _read(text: str, environ: Mapping[str, str] | None = None) -> tuple[Plain, R
     report = Report("f")
     root = sources.parse(text, report)
     assert root is not None, report.faults
-    return to_plain(root, environ or {}, report), report
+    return to_plain(root, environ or {}, report, sources.reread), report
 
 
 def _told(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
@@ -86,6 +86,70 @@ def test_environment_is_filled_in_after_parsing(text: str, value: Plain) -> None
 
     assert found == value
     assert report.faults == ()
+
+
+READ_AGAIN: dict[tuple[str, str], Plain] = {
+    # Blanks around it are no part of an unquoted text.
+    ("a: ${env.V}", "9000 "): 9000,
+    ("a: ${env.V}", " 42"): 42,
+    ("a: ${env.V}", "true\t"): True,
+    ("a: ${env.V}", " sk-1 "): "sk-1",
+    ("a: '${env.V}'", " sk-1 "): " sk-1 ",
+    ("a: [${env.V}, z]", "k1,k2"): ["k1", "k2", "z"],
+    ("a: [${env.V}]", "k1, 5,"): ["k1", 5],
+    ("a: [x-${env.V}]", "k1, ''"): ["x-k1", ""],
+    ("a: ['${env.V}']", "k1,k2"): ["k1,k2"],
+    ("a:\n- ${env.V}", "k1,k2"): ["k1,k2"],
+    ("a: [${env.V}]", "'k1, k2'"): ["k1, k2"],
+    ("a: ${env.V}", "[k1, k2]"): ["k1", "k2"],
+    ("a: '${env.V}'", "[k1, k2]"): "[k1, k2]",
+    ("a: ${env.V}", "{a: 1}"): {"a": 1},
+    ("a: ${env.V}", "'x: y'"): "x: y",
+    # What is no YAML there is text.
+    ("a: [${env.V}]", "[k1, k2"): ["[k1, k2"],
+    ("a: [${env.V}]", "k1 #, k2"): ["k1 #, k2"],
+    ("a: [${env.V}]", "*k1, k2"): ["*k1, k2"],
+    ("a: [${env.V}]", "k1: k2"): ["k1: k2"],
+    ("a: {b: ${env.V}}", "1, c: 2"): {"b": "1, c: 2"},
+    ("a: ${env.V}", "[k1"): "[k1",
+    ("a: ${env.V}", "[k1] k2"): "[k1] k2",
+    ("a: ${env.V}", "'k1': k2"): "'k1': k2",
+    ("a: ${env.V}", "- k1"): "- k1",
+    ("a: ${env.V}", '"k1"'): '"k1"',
+    ("a: ${env.V}", "[${env.V}]"): "[[${env.V}]]",
+}
+
+
+@pytest.mark.parametrize(("written", "value"), READ_AGAIN.items())
+def test_unquoted_reference_is_read_again(written: tuple[str, str], value: Plain) -> None:
+    text, variable = written
+
+    found, report = _read(text, {"V": variable})
+
+    assert found == {"a": value}
+    assert report.faults == ()
+
+
+def test_blanks_around_a_key_from_the_environment_are_dropped() -> None:
+    assert _read("${env.V}: 1", {"V": " m "})[0] == {"m": 1}
+
+
+def test_items_that_one_reference_stands_for_are_where_it_is() -> None:
+    _, report = _read("a: [x, ${env.V}, z]", {"V": "k1,k2"})
+
+    assert [report.places["a", index] for index in range(4)] == [
+        Place(1, 5),
+        Place(1, 8),
+        Place(1, 8),
+        Place(1, 18),
+    ]
+
+
+def test_nothing_is_read_again_by_one_who_knows_no_yaml() -> None:
+    root = sources.parse("a: ${env.V}", Report())
+    assert root is not None
+
+    assert to_plain(root, {"V": "[k1]"}, Report()) == {"a": "[k1]"}
 
 
 TOLD = {

@@ -59,6 +59,21 @@ def test_bad_port_is_refused(url: str) -> None:
     assert f"invalid proxy URL {url!r}: " in str(url_problem(url))
 
 
+@pytest.mark.parametrize("url", ["http://h[::1]", "http://[::1]x", "http://[v1.a]"])
+def test_brackets_hold_an_ipv6_address_and_nothing_else(url: str) -> None:
+    assert "IPv6" in str(url_problem(url)) or "brackets" in str(url_problem(url))
+
+
+@pytest.mark.parametrize("url", ["http://h%20x", "http://%41", "http://h%2Fx"])
+def test_host_is_written_without_escapes(url: str) -> None:
+    assert "a host is written without %" in str(url_problem(url))
+
+
+@pytest.mark.parametrize("url", ["http://[fe80::1%25eth0]:80/", "http://u%20:p@[::1]:1"])
+def test_zone_and_a_password_may_hold_escapes(url: str) -> None:
+    assert url_problem(url) is None
+
+
 @given(st.text() | st.text("htp:/[]@%.1a").map("http://".__add__))
 def test_any_text_is_judged(url: str) -> None:
     problem = url_problem(url)
