@@ -7,7 +7,7 @@ they mean: the reference makes a second, useless entry of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from attrs import define, field, frozen
 
@@ -22,6 +22,8 @@ from llamaswap.policy.rules import ModelId
 
 _ROUTER: KeyPath = ("routing", "router")
 _SETTINGS: KeyPath = (*_ROUTER, "settings")
+_BY_GROUPS = (None, "", "group")
+"""What ``use`` may be where groups decide."""
 
 
 @frozen
@@ -54,6 +56,7 @@ def find_routing(document: Mapping[str, Plain], report: Report) -> Routing:
             f"{here} and routing.router are used both, which are two styles of the same; "
             f"migrate {here} to routing.router.settings.{here}",
         )
+        _check_use(router, report)
     return Routing(("groups",), old) if old else Routing(("matrix",), matrix=matrix)
 
 
@@ -67,7 +70,8 @@ def build_groups(
         ids: all names of models; see `local_names`.
         report: where faults go.
     """
-    members = _Members(ids, report)
+    by_id = {text: name for name, text in _named(routing.groups) if ids.get(text) == text}
+    members = _Members(ids, by_id, report)
     rules: list[GroupRule] = []
     for name, value in routing.groups.items():
         path = (*routing.path, name)
@@ -86,11 +90,23 @@ def build_groups(
     return tuple(rules)
 
 
+def _named(groups: Mapping[str, Plain]) -> Iterator[tuple[str, str]]:
+    """Yield each group with each of its members, as far as they are texts."""
+    for name, value in groups.items():
+        members = value.get("members") if isinstance(value, dict) else None
+        for text in members if isinstance(members, list) else ():
+            if isinstance(text, str):
+                yield name, text
+
+
 @define
 class _Members:
     """Which group each model belongs to."""
 
     ids: Mapping[str, ModelId]
+    by_id: Mapping[str, str]
+    """The group of each model that is a member by its id, which counts for more than an alias."""
+
     report: Report
     _owners: dict[ModelId, str] = field(factory=dict[ModelId, str], init=False)
 
@@ -100,17 +116,25 @@ class _Members:
         if model is None:
             self.report.fault(place, unknown_model(text, self.ids))
             return None
-        owner = self._owners.get(model)
-        if owner == group:
-            self.report.fault(place, f"duplicate member {model!r} in the group {group!r}")
-        elif owner is not None:
-            self.report.fault(
-                place,
-                f"the model {model!r} is in multiple groups, {owner!r} and {group!r}: "
-                "a model belongs to one",
+        if text != model and (other := self._owners.get(model, self.by_id.get(model))):
+            # The reference does not know aliases here, so there are such files.
+            self.report.warn(
+                place, f"{text!r} is the model {model!r}, which is a member of {other!r} already"
             )
+            return None
+        self._check(model, group, place)
         self._owners[model] = group
         return model
+
+    def _check(self, model: ModelId, group: str, place: KeyPath) -> None:
+        owner = self._owners.get(model)
+        if owner == group:
+            text = "duplicate member {found} in the group {detail}"
+            self.report.fault(place, Problem(text, "", repr(model), detail=repr(group)))
+        elif owner is not None:
+            text = "the model {found} is in multiple groups, {detail}: expected {expected}"
+            both = f"{owner!r} and {group!r}"
+            self.report.fault(place, Problem(text, "one", repr(model), detail=both))
 
 
 def _new_style(
@@ -129,18 +153,19 @@ def _new_style(
         return Routing(here, matrix=matrix)
     if report.is_tainted((*_ROUTER, "use")):
         return Routing(path)
-    if use not in (None, "", "group"):
-        report.fault(
-            (*_ROUTER, "use"),
-            Problem(
-                "unknown router: expected {expected}, found {found}",
-                "group or matrix",
-                describe(use),
-            ),
-        )
-    elif matrix is not None:
+    _check_use(router, report)
+    if use in _BY_GROUPS and matrix is not None:
         report.warn((*_SETTINGS, "matrix"), "the matrix has no effect without use: matrix")
     return Routing(path, section_at(groups, path, report))
+
+
+def _check_use(router: Mapping[str, Plain], report: Report) -> None:
+    use = router.get("use")
+    if use not in (*_BY_GROUPS, "matrix") and not report.is_tainted((*_ROUTER, "use")):
+        problem = Problem(
+            "unknown router: expected {expected}, found {found}", "group or matrix", describe(use)
+        )
+        report.fault((*_ROUTER, "use"), problem)
 
 
 def _is_set(settings: Mapping[str, Plain]) -> bool:
