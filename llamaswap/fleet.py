@@ -11,15 +11,14 @@ from urllib.parse import urlsplit
 
 from attrs import asdict, evolve
 
-from llamaswap.config.document import Place, Report
+from llamaswap.config.document import Place
 from llamaswap.config.ports import fill_port
 from llamaswap.config.schema import Config
+from llamaswap.config.soundness import misfits, without_behaviour
 from llamaswap.config.text import split_command
-from llamaswap.config.urls import url_problem
 from llamaswap.errors import ConfigError, Fault
 from llamaswap.policy.eviction import Groups
 from llamaswap.policy.matrix import compile_matrix
-from llamaswap.policy.matrix_links import MatrixError
 from llamaswap.policy.messages import Target
 from llamaswap.policy.plan import Change, Plan, Step, assign_ports, plan
 from llamaswap.policy.rules import EvictionPolicy, Fairness, Fleet, ModelId, ModelRule
@@ -27,34 +26,40 @@ from llamaswap.router import ModelSpec
 from llamaswap.upstream.process import UpstreamSpec
 
 
-def refuse_unusable(config: Config) -> None:
-    """Refuse a configuration that has keys without behaviour, or what can only be wrong in Python.
+def refuse_unusable(config: Config, *, is_loaded: bool = False) -> None:
+    """Refuse a configuration that asks for what nobody does yet, or that no file could say.
 
-    That is addresses and matrices: `load_config` has looked at those of a file.
+    Args:
+      config: made by the loader, or in Python.
+      is_loaded: it comes from the loader as it is, which has looked at all but the former.
 
     Raises:
-      ConfigError: it names every such key.
+      ConfigError: one fault names all keys without a behaviour; or there is one for
+        each value that no file could have.
     """
+    if not is_loaded and (faults := misfits(config)):
+        raise ConfigError(faults)
+    if keys := without_behaviour(config):
+        raise ConfigError((_unsupported(keys, config),))
+
+
+def _unsupported(keys: tuple[str, ...], config: Config) -> Fault:
+    """Say of all ``keys`` in one sentence that they have no behaviour yet."""
     # What was made in Python has no places; of one file at least the name is known.
     nowhere = Place(0, 0, str(config.sources[0]) if len(config.sources) == 1 else "")
-    faults: list[Fault] = []
-    for key in config.unsupported:
-        place, message = config.places.get(key, nowhere), f"`{key}` is not supported yet"
-        hint = "remove it to serve"
-        fault = Fault(key, f"{message}; {hint}", place.file, place.line, place.column)
-        faults.append(evolve(fault, suggestion=hint))
-    report = Report(nowhere.file)
-    for model, entry in config.models.items():
-        if problem := url_problem(entry.proxy):
-            report.fault(("models", model, "proxy"), problem)
-    try:
-        _evictions(config)
-    except MatrixError as exc:
-        for wrong in exc.problems:
-            report.fault(("matrix", *wrong.key), wrong.message)
-    faults += report.faults
-    if faults:
-        raise ConfigError(tuple(faults))
+
+    def place_of(key: str) -> Place:
+        return config.places.get(key, nowhere)
+
+    ordered = sorted(keys, key=lambda key: (place_of(key).file, place_of(key).line))
+    place = place_of(ordered[0])
+    *others, last = (f"`{key}`" for key in ordered)
+    names = f"{', '.join(others)} and {last}" if others else last
+    verb, hint = ("are", "remove them to serve") if others else ("is", "remove it to serve")
+    message = f"{names} {verb} not supported yet; {hint}"
+    path = "" if others else keys[0]
+    fault = Fault(path, message, place.file, place.line, place.column)
+    return evolve(fault, suggestion=hint)
 
 
 def keep_ports(old: Config, new: Config) -> Config:

@@ -260,7 +260,7 @@ class _Reloads:
         """Put ``config``, or what stands in the files, in force; it cannot be: say why."""
         try:
             new = await self._read() if config is None else config
-            refuse_unusable(new)
+            refuse_unusable(new, is_loaded=config is None)
         except ConfigError as exc:
             self._front.faults = exc.faults
             logger.warning("reload: the old configuration stays, because of: %s", exc)

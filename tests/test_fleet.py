@@ -105,11 +105,21 @@ def test_the_groups_say_who_must_go() -> None:
 
 
 def test_keys_without_behaviour_are_refused_in_a_sentence() -> None:
-    config = Config(unsupported=("apiKeys",))
+    config = Config(api_keys=("k",))
     with pytest.raises(ConfigError) as caught:
         refuse_unusable(config)
 
     assert str(caught.value) == "apiKeys: `apiKeys` is not supported yet; remove it to serve"
+
+
+def test_one_sentence_names_all_keys_without_behaviour() -> None:
+    with pytest.raises(ConfigError) as caught:
+        refuse_unusable(load_config("apiKeys: [k]\nlogLevel: debug\nincludeAliasesInList: true"))
+
+    assert str(caught.value) == (
+        "<text>:1:1: `apiKeys`, `logLevel` and `includeAliasesInList` are not supported yet; "
+        "remove them to serve"
+    )
 
 
 def test_a_key_without_behaviour_is_told_where_it_stands() -> None:
@@ -130,10 +140,10 @@ def test_a_key_without_behaviour_is_told_where_it_stands() -> None:
 
 
 def test_the_file_of_a_key_without_behaviour_is_named_where_there_is_one_only() -> None:
-    config = Config(unsupported=("matrix",), sources=(Path("a.yaml"),))
-    with pytest.raises(ConfigError, match=r"^a\.yaml: matrix: "):
+    config = Config(log_level="debug", sources=(Path("a.yaml"),))
+    with pytest.raises(ConfigError, match=r"^a\.yaml: logLevel: "):
         refuse_unusable(config)
-    with pytest.raises(ConfigError, match=r"^matrix: "):
+    with pytest.raises(ConfigError, match=r"^logLevel: "):
         refuse_unusable(evolve(config, sources=(Path("a.yaml"), Path("b.yaml"))))
 
 

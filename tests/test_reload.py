@@ -108,8 +108,8 @@ async def test_a_fault_changes_nothing_and_stays_until_it_is_mended(
 
 
 async def test_keys_that_would_do_nothing_are_a_fault_like_any_other() -> None:
-    async with opened(files(evolve(NEW, unsupported=("matrix",))).load) as (front, reloader):
-        with pytest.raises(ConfigError, match="`matrix` is not supported yet"):
+    async with opened(files(evolve(NEW, log_level="debug")).load) as (front, reloader):
+        with pytest.raises(ConfigError, match="`logLevel` is not supported yet"):
             await reloader.reload()
         assert front.faults is not None
 
@@ -197,7 +197,7 @@ async def test_a_reload_that_cannot_kill_a_model_says_so_and_harms_nobody(
 ) -> None:
     entry = ModelConfig(cmd="a", proxy="http://a.example", check_endpoint="none")
     old = Config({A: entry, B: evolve(entry, cmd="b")}, (group("a", "b", swap=False),))
-    new = evolve(old, models={A: entry})
+    new = Config({A: entry}, (group("a", swap=False, exclusive=False),))
     fake = FakeUpstreams(stuck={"b"})
 
     async with opened(None, old, fake) as (front, reloader):
@@ -318,7 +318,7 @@ async def test_who_still_drains_and_is_wanted_back_is_kept_and_that_is_foreseen(
 async def test_what_stands_in_the_files_is_foreseen_and_stays_there(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    unusable = evolve(NEW, unsupported=("matrix",))
+    unusable = evolve(NEW, log_level="debug")
     async with opened(files(NEW, BAD, unusable).load) as (front, reloader):
         assert await reloader.foresee() == (Change(A, "keep"), Change(B, "add"))
         for _ in range(2):

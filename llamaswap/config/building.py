@@ -18,6 +18,7 @@ from llamaswap.config.keys import survey
 from llamaswap.config.models import build_models, with_slots
 from llamaswap.config.names import BaseNames, local_names
 from llamaswap.config.peers import build_peers, check_full_names, taken_names
+from llamaswap.config.ports import PortSlot
 from llamaswap.config.profiles import build_profiles
 from llamaswap.config.scheduling import build_matrix, build_scheduling, check_routing
 from llamaswap.config.schema import Config
@@ -29,13 +30,27 @@ def build(top: Mapping[str, Plain], report: Report) -> Config:
     """Return what the document with the keys ``top`` asks for; faults go to ``report``."""
     unsupported = survey(top, report)
     expansion = expand_document(top, report)
-    document = expansion.document
+    return evolve(
+        build_filled(expansion.document, report, expansion.slots),
+        unsupported=tuple(map(path_text, unsupported)),
+        places=_places(unsupported, report),
+    )
+
+
+def build_filled(
+    document: dict[str, Plain], report: Report, slots: Mapping[str, PortSlot]
+) -> Config:
+    """Return what ``document`` asks for, in which nothing is left to be filled in.
+
+    Args:
+        document: its keys.
+        report: where faults and warnings go.
+        slots: the models that have a port; see `llamaswap.config.models.with_slots`.
+    """
     config = check_top(structure(Config, document, (), report), document, report)
     config = evolve(
         config,
-        models=with_slots(
-            build_models(_section(document, "models", report), report), expansion.slots
-        ),
+        models=with_slots(build_models(_section(document, "models", report), report), slots),
         peers=build_peers(_section(document, "peers", report), report),
     )
     config, company = _with_routing(config, document, report)
@@ -45,14 +60,7 @@ def build(top: Mapping[str, Plain], report: Report) -> Config:
     taken = taken_names(config.models, selectors, profiles)
     check_full_names(config.peers, document, taken, report)
     hooks = check_preload(config.hooks, local_names(config.models), document, report)
-    return evolve(
-        config,
-        hooks=hooks,
-        selectors=selectors,
-        profiles=profiles,
-        unsupported=tuple(map(path_text, unsupported)),
-        places=_places(unsupported, report),
-    )
+    return evolve(config, hooks=hooks, selectors=selectors, profiles=profiles)
 
 
 def _with_routing(

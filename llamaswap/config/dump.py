@@ -53,6 +53,11 @@ def dump(config: Config) -> str:
     return _text(config)
 
 
+def document_of(config: Config) -> dict[str, Plain]:
+    """Return the keys of a file that says what ``config`` says, each text as it is."""
+    return dict(_sections(config, config.models))
+
+
 def _text(config: Config) -> str:
     return to_text(dict(_sections(config, _with_references(config))))
 

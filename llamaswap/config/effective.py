@@ -97,7 +97,7 @@ def _group(rule: GroupRule) -> Plain:
 
 
 def _number(seconds: float) -> int | float:
-    return int(seconds) if seconds.is_integer() else seconds
+    return int(seconds) if float(seconds).is_integer() else seconds
 
 
 def _duration(seconds: float) -> str:

@@ -42,7 +42,7 @@ def _flat(names: str, *above: str) -> Iterator[KeyPath]:
 TOP: Keys = _below(Config) or {}
 """All keys of the file."""
 
-_UNBUILT: frozenset[KeyPath] = frozenset(
+UNBUILT: frozenset[KeyPath] = frozenset(
     (
         *_flat(
             "apiKeys captureBuffer includeAliasesInList logLevel logTimeFormat logToStdout "
@@ -51,6 +51,7 @@ _UNBUILT: frozenset[KeyPath] = frozenset(
         *_flat("capabilities compat filters metadata sendLoadingState timeouts", "models", ANY),
     )
 )
+"""The keys that are known, and on which no room acts yet."""
 
 
 def survey(document: Mapping[str, Plain], report: Report) -> tuple[KeyPath, ...]:
@@ -76,7 +77,7 @@ class _Survey:
                     self.report.warn((*path, key), _unknown(key, keys))
                 continue
             # Null says nothing, so it asks for no behaviour either.
-            if (*pattern, name) in _UNBUILT and value is not None:
+            if (*pattern, name) in UNBUILT and value is not None:
                 self.unbuilt.append((*path, key))
             below = keys[name]
             if below is not None and isinstance(value, dict):

@@ -92,9 +92,8 @@ def test_every_key_without_behaviour_is_named(
     path.write_text("apiKeys: [secret]\nsendLoadingState: true\nmodels: {}\n")
 
     assert refusal_of(capsys, "-config", str(path)) == (
-        f"llama-swap: {path}:1:1: apiKeys: `apiKeys` is not supported yet; remove it to serve\n"
-        f"{path}:2:1: sendLoadingState: `sendLoadingState` is not supported yet; "
-        "remove it to serve\n"
+        f"llama-swap: {path}:1:1: `apiKeys` and `sendLoadingState` are not supported yet; "
+        "remove them to serve\n"
     )
 
 
