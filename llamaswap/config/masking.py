@@ -2,7 +2,8 @@
 
 Pure. A secret may have reached other texts through a macro, so it is hidden
 wherever it stands. Variables and arguments of commands that are called like
-one count as well: they are no keys of ours, but nobody wants to publish them.
+one count as well, and passwords in URLs: they are no keys of ours, but nobody
+wants to publish them.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ _WORDS = "key|token|secret|password"
 _VARIABLE = re.compile(rf"(?i)(?:\w*_)?(?:api)?(?:{_WORDS})=(.+)", re.DOTALL)
 _OPTION = re.compile(rf"(?i)--?(?:[\w-]*[-_])?(?:api)?(?:{_WORDS})(?:=(.*))?", re.DOTALL)
 
+_IN_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://[^\s/?#@:]*:([^\s/?#@]+)@")
+
 
 def secrets_of(config: Config) -> frozenset[str]:
     """Return the texts that nobody is shown unless they ask for them."""
     found = set(config.api_keys)
-    found.update(peer.api_key for peer in config.peers.values())
+    for peer in config.peers.values():
+        found.update((peer.api_key, *_IN_URL.findall(peer.proxy)))
     for model in config.models.values():
         found.update(_secrets_of_model(model))
     return frozenset(found - {""})
@@ -45,6 +49,8 @@ def masked(values: dict[str, Plain], secrets: Iterable[str]) -> dict[str, Plain]
 
 
 def _secrets_of_model(model: ModelConfig) -> Iterator[str]:
+    for text in (model.proxy, model.cmd, model.cmd_stop, *model.env):
+        yield from _IN_URL.findall(text)
     for entry in model.env:
         if found := _VARIABLE.fullmatch(entry):
             yield found[1]

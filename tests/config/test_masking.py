@@ -21,6 +21,20 @@ def test_keys_are_secrets() -> None:
     assert secrets_of(Config(api_keys=("ours",), peers=peers)) == {"ours", "theirs"}
 
 
+def test_passwords_in_urls_are_secrets() -> None:
+    peers = {"p": PeerConfig(proxy="https://me:one@host/v1")}
+    model = ModelConfig(
+        proxy="http://me:two%2F@127.0.0.1:5800",
+        cmd="x --from http://u:three@h/f http://h:80/a@b",
+        env=("URL=redis://:four@h", "PATH=/a:/b@c"),
+    )
+    config = Config(peers=peers, models={ModelId("m"): model})
+
+    assert secrets_of(config) == {"one", "two%2F", "three", "four"}
+    shown = masked({"proxy": model.proxy}, secrets_of(config))
+    assert shown == {"proxy": "http://me:***@127.0.0.1:5800"}
+
+
 @pytest.mark.parametrize(
     ("entry", "secrets"),
     [
