@@ -23,7 +23,7 @@ from llamaswap.policy.messages import Target
 from llamaswap.policy.plan import Change, Plan, Step, assign_ports, plan
 from llamaswap.policy.rules import EvictionPolicy, Fairness, Fleet, ModelId, ModelRule
 from llamaswap.router import ModelSpec
-from llamaswap.upstream.process import UpstreamSpec
+from llamaswap.upstream.process import Supervision, UpstreamSpec
 
 
 def refuse_unusable(config: Config, *, is_loaded: bool = False) -> None:
@@ -77,7 +77,7 @@ def keep_ports(old: Config, new: Config) -> Config:
     kept = {
         model
         for model in taken.keys() & set(wanted)
-        if _specification(old, model) == _specification(as_before, model)
+        if _specification(old, model).process == _specification(as_before, model).process
     }
     for model, number in assign_ports(wanted, new.start_port, taken, kept).items():
         models[model] = fill_port(models[model], number)
@@ -103,16 +103,18 @@ def steps_to(old: Config, new: Config, running: Mapping[ModelId, object]) -> Pla
       running: what the processes were started with. Those that are not as ``old``
         says are of an earlier configuration and drain.
     """
-    now = _specifications(old) | dict(running)
-    rules = {model: ModelRule(specification) for model, specification in now.items()}
-    steps = plan(rules, fleet_of(new).models)
+    now = {
+        model: ModelRule(specification, process=specification.process)
+        for model, specification in _now(old, running).items()
+    }
+    steps = plan(now, fleet_of(new).models)
     # What an earlier reload has removed leaves whatever this one says.
     return evolve(steps, remove=tuple(model for model in steps.remove if model in old.models))
 
 
 def foresee(old: Config, new: Config, running: Mapping[ModelId, object]) -> tuple[Change, ...]:
     """Say what a reload would do to each model and why, sorted by model; see `steps_to`."""
-    now = _specifications(old) | dict(running)
+    now = _now(old, running)
     words = cast("dict[Step, tuple[ModelId, ...]]", asdict(steps_to(old, new, running)))
     steps: dict[ModelId, Step] = {m: step for step, models in words.items() for m in models}
     return tuple(
@@ -126,9 +128,17 @@ def foresee(old: Config, new: Config, running: Mapping[ModelId, object]) -> tupl
     )
 
 
-def _process_changes(before: object, new: Config, model: ModelId) -> tuple[str, ...]:
+def _now(config: Config, running: Mapping[ModelId, object]) -> dict[ModelId, ModelSpec]:
+    """Return what each process was started with, or will be."""
+    now = {model: _specification(config, model) for model in config.models}
+    for model, specification in running.items():
+        assert isinstance(specification, ModelSpec)
+        now[model] = specification
+    return now
+
+
+def _process_changes(before: ModelSpec, new: Config, model: ModelId) -> tuple[str, ...]:
     """Name what differs. Another port is no reason, unless it is the only one."""
-    assert isinstance(before, ModelSpec)
     port, entry = urlsplit(before.target.url).port, new.models[model]
     if entry.port is not None and port is not None:
         new = evolve(new, models={model: fill_port(entry, port)})
@@ -147,21 +157,23 @@ def _differing(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[st
 
 
 def _process_parts(specification: ModelSpec) -> dict[str, object]:
-    """Name everything that `_specification` is made of."""
+    """Name everything by which processes differ."""
     upstream = specification.upstream
     return {
         "command": upstream.argv,
         "environment": upstream.env,
-        "stop command": upstream.stop_argv,
         "address": (specification.target, upstream.address),
-        "health check": specification.check_path,
-        "time limits": (upstream.ready_within, upstream.stop_within),
     }
 
 
 def _other_parts(config: Config, model: ModelId) -> dict[str, object]:
     entry = config.models[model]
+    specification = _specification(config, model)
+    supervision = specification.supervision
     return {
+        "stop command": supervision.stop_argv,
+        "health check": specification.check_path,
+        "time limits": (supervision.ready_within, supervision.stop_within),
         "limit": config.concurrency_limit(model),
         "priority": config.scheduling.priority.get(model, 0),
         "ttl": config.idle_after(model),
@@ -175,17 +187,20 @@ def _other_parts(config: Config, model: ModelId) -> dict[str, object]:
 
 def fleet_of(config: Config) -> Fleet:
     """Tell the router what it needs to know of the configuration, and no more."""
-    rules = {
-        model: ModelRule(
-            _specification(config, model),
-            concurrency_limit=config.concurrency_limit(model),
-            idle_after=config.idle_after(model),
-            priority=config.scheduling.priority.get(model, 0),
-            port=_port(config.models[model].proxy),
-        )
-        for model in config.models
-    }
+    rules = {model: _rule(config, model) for model in config.models}
     return Fleet(rules, _evictions(config), _fairness(config))
+
+
+def _rule(config: Config, model: ModelId) -> ModelRule:
+    specification = _specification(config, model)
+    return ModelRule(
+        specification,
+        concurrency_limit=config.concurrency_limit(model),
+        idle_after=config.idle_after(model),
+        priority=config.scheduling.priority.get(model, 0),
+        port=_port(config.models[model].proxy),
+        process=specification.process,
+    )
 
 
 def _evictions(config: Config) -> EvictionPolicy:
@@ -205,22 +220,21 @@ def _fairness(config: Config) -> Fairness:
     )
 
 
-def _specifications(config: Config) -> dict[ModelId, object]:
-    return {model: _specification(config, model) for model in config.models}
-
-
 def _specification(config: Config, model: ModelId) -> ModelSpec:
     entry = config.models[model]
     check = entry.check_endpoint.strip()
     upstream = UpstreamSpec(
         argv=split_command(entry.cmd),
         env=entry.env,
-        stop_argv=split_command(entry.cmd_stop),
         address=_loopback_address(entry.proxy),
+    )
+    supervision = Supervision(
+        stop_argv=split_command(entry.cmd_stop),
         ready_within=float(config.health_check_timeout),
         stop_within=float(config.stop_within(model)),
     )
-    return ModelSpec(upstream, Target(model, entry.proxy), None if check == "none" else check)
+    target = Target(model, entry.proxy)
+    return ModelSpec(upstream, target, supervision, None if check == "none" else check)
 
 
 def _port(url: str) -> int | None:

@@ -211,6 +211,34 @@ async def test_who_is_not_edited_keeps_process_and_stream(path: Path) -> None:
 
 
 @NEEDS_SIGHUP
+async def test_how_a_process_is_looked_after_changes_while_it_streams(path: Path) -> None:
+    """Another stop command, other time limits, another health check: one and the same process."""
+    old = config_of(a=model("--step", "--tokens", "1", "--ignore-sigterm"))
+    a = old.models[ModelId("a")]
+    kill = f"{sys.executable} -S -c 'import os, sys; os.kill(int(sys.argv[1]), 9)' ${{PID}}"
+    new = evolve(
+        config_of(a=evolve(a, cmd_stop=kill, check_endpoint="/", unload_timeout=60)),
+        health_check_timeout=33,
+    )
+    write_config(path, old)
+    async with running(path) as command:
+        async with command.client.streaming("a") as stream:
+            await stream.event()
+            write_config(path, new)
+            done = (await command.client.send("POST", "/api/reload")).document
+            assert await finish(command, a, stream) == "The"
+        async with command.client.streaming("a") as again:
+            await again.event()
+            assert again.pid == stream.pid
+        began = trio.current_time()
+        await command.client.send("POST", "/api/models/unload/a")
+        assert trio.current_time() - began < 10, "SIGTERM and its grace would take a minute"
+        await command.leave()
+
+    assert done == {"keep": ["a"], "replace": [], "remove": [], "add": []}
+
+
+@NEEDS_SIGHUP
 async def test_preloads_come_with_the_start_and_a_reload_adds_only_what_is_new(path: Path) -> None:
     names = ("a", "b", "c")
     old = config_of(group(*names, swap=False), **{name: model() for name in names})
