@@ -26,8 +26,13 @@ COMMAND = (sys.executable, "-m", "llamaswap")
 
 def write_config(path: Path, config: Config) -> Path:
     """Write ``config`` into a file, all at once."""
+    return write_text(path, dump(config))
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write ``text`` into a file, all at once."""
     fresh = path.with_suffix(".new")
-    fresh.write_text(dump(config))
+    fresh.write_text(text)
     return fresh.replace(path)
 
 

@@ -13,11 +13,12 @@ import pytest
 import trio
 from attrs import evolve
 
+from llamaswap.config.dump import dump
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import HooksConfig, OnStartupConfig
 from llamaswap.policy.rules import ModelId
 from tests.house.clients import Stream
-from tests.house.commands import Command, running, write_config
+from tests.house.commands import Command, running, write_config, write_text
 from tests.house.houses import config_of, group, model, until
 from tests.processes import marked
 
@@ -72,10 +73,11 @@ async def test_the_last_of_ten_changes_wins_and_each_model_has_one_process(path:
     write_config(path, preloading(old, "a", "b"))
     async with running(path) as command:
         await command.until_said(": preloaded after ", times=2)
+        versions = [changed(changed(old, "a", f"{n}"), "b", f"{n}") for n in range(1, 11)]
+        texts = [dump(preloading(version, "a", "b")) for version in versions]
         began = trio.current_time()
-        for number in range(1, 11):
-            new = changed(changed(old, "a", str(number)), "b", str(number))
-            write_config(path, preloading(new, "a", "b"))
+        for text in texts:
+            write_text(path, text)
             command.ask_to_reload()
         assert trio.current_time() - began < 0.1
         await until_in_force(command, path)
