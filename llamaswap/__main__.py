@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TextIO, cast
 
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
-from llamaswap.cli.flags import USAGE, UsageError, parse_flags
+from llamaswap.cli.flags import USAGE, UsageError, parse_flags, require_no_command
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("llamaswap.cli.check", "check"),
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(partial(command, words[1:]))
     try:
         flags = parse_flags(words)
+        require_no_command(flags.ignored, COMMANDS)
     except UsageError as exc:
         print(f"{exc}\n{USAGE}", file=sys.stderr, end="")
         return 2

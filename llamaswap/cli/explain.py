@@ -36,7 +36,7 @@ def explain(arguments: Sequence[str]) -> int:
     """Print the explanation; return the exit status."""
     options = _options_of(arguments)
     try:
-        document = trio.run(ask, url_of(options.url), question_of(options.model))
+        document = trio.run(ask, options.url, question_of(options.model))
     except SwapError as exc:
         print(f"llama-swap explain: {exc}", file=sys.stderr)
         return 1
@@ -61,7 +61,11 @@ def _options_of(arguments: Sequence[str]) -> _Options:
     parser.add_argument("model", metavar="MODEL", help="an id, an alias, a selector or a pin")
     add_url_flag(parser)
     parser.add_argument("-json", "--json", action="store_true", help="print it for programs")
-    return parser.parse_args(list(arguments), _Options())
+    options = parser.parse_args(list(arguments), _Options())
+    if not options.model:
+        parser.error("argument MODEL: expected a name, found an empty text")
+    options.url = url_of(options.url, parser)
+    return options
 
 
 def sentences(document: Document) -> Iterator[str]:

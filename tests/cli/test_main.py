@@ -157,6 +157,15 @@ def test_what_is_ignored_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+@pytest.mark.parametrize("words", [["chekc", "-config", "x"], ["-version", "chekc"]])
+def test_what_is_nearly_a_command_starts_nothing(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert main(words) == 2
+    said = f"unknown command 'chekc', did you mean 'check'?\n{USAGE}"
+    assert capsys.readouterr() == ("", said)
+
+
 def test_the_words_of_the_command_line_are_read_by_default(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
