@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from llamaswap.config.document import Report
 from llamaswap.config.json_schema import json_schema
 from llamaswap.config.nodes import to_plain
 from llamaswap.config.sources import Source, decode, parse
-from tests.config.test_cases import GOOD, Case
+from llamaswap.errors import ConfigError
+from tests.config.test_cases import ALL, GOOD, Case
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "config.yaml"
 SCHEMA = json_schema()
@@ -51,6 +53,9 @@ def test_the_example_is_valid() -> None:
         "routing: {router: {use: ''}, scheduler: {use: ''}}",
         "routing: {scheduler: {settings: {fifo: {minResidency: 1m30s, queueTimeout: .5h}}}}",
         "models: {a: {ttl: -1, unloadTimeout: 0}}",
+        "models: {a: {ttl: -1.9, unloadTimeout: -0.5, capabilities: {context: -0.5}}}",
+        "{startPort: 1.5, globalTTL: -0.9, unloadTimeout: 10.5, healthCheckTimeout: -5}",
+        "{startPort: null, globalTTL: null, logToStdout: null, apiKeys: null, groups: {g: null}}",
         "performance: {every: 10s}",
         "routing: {scheduler: {settings: {fifo: {maxWait: auto, linger: 1.5}}}}",
         "profiles: {a: {pins: {b: null}}}",
@@ -81,8 +86,11 @@ def test_what_the_loader_takes_is_valid(text: str) -> None:
         ("models: {a: {capabilities: {in: ['']}}}", "$.models.a.capabilities.in[0]"),
         ("models: {a: {capabilities: {context: -1}}}", "$.models.a.capabilities.context"),
         ("models: {a: {ttl: -2}}", "$.models.a.ttl"),
+        ("models: {a: {ttl: -2.0}}", "$.models.a.ttl"),
+        ("models: {a: {ttl: 1e30}}", "$.models.a.ttl"),
         ("models: {a: {unloadTimeout: -1}}", "$.models.a.unloadTimeout"),
         ("startPort: 0", "$.startPort"),
+        ("startPort: 0.9", "$.startPort"),
         ("globalTTL: -1", "$.globalTTL"),
         ("unloadTimeout: -1", "$.unloadTimeout"),
         ("performance: {every: abc}", "$.performance.every"),
@@ -101,6 +109,15 @@ def test_what_the_loader_takes_is_valid(text: str) -> None:
         ("models: {a: {macros: {PID: 1}}}", "$.models.a.macros"),
         ("store: {}", "$.store"),
         ("store: {path: ''}", "$.store.path"),
+        ("store: {path: null}", "$.store.path"),
+        ("peers: {p: null}", "$.peers.p"),
+        ("peers: {p: {proxy: null, models: [a]}}", "$.peers.p.proxy"),
+        ("peers: {p: {proxy: 'http://h', models: null}}", "$.peers.p.models"),
+        ("profiles: {n: null}", "$.profiles.n"),
+        ("profiles: {n: {pins: null}}", "$.profiles.n.pins"),
+        ("selectors: {s: null}", "$.selectors.s"),
+        ("selectors: {s: {strategy: null, targets: [a]}}", "$.selectors.s.strategy"),
+        ("selectors: {s: {strategy: pin, targets: null}}", "$.selectors.s.targets"),
         ("peers: {p: {models: [a]}}", "$.peers.p"),
         ("peers: {p: {proxy: 'http://h'}}", "$.peers.p"),
         ("peers: {p: {proxy: '', models: [a]}}", "$.peers.p.proxy"),
@@ -141,6 +158,43 @@ def test_every_valid_case_of_the_corpus_is_valid(case: Case) -> None:
     assert bool(found) == any(case is GOOD[name] for name in STRICTER), found
 
 
+# What the loader expected in place of another type begins like this.
+WRONG_TYPES = (
+    *("a whole number", "true or false", "text", "a scalar", "a duration"),
+    *("a list of texts", "a mapping of", "at least 0 seconds"),
+)
+
+
+def json_path(path: str) -> str:
+    """Write the path of a fault as the validator does, which quotes names that are odd."""
+    steps = re.split(r"\.|(\[[0-9]+\])", path)
+    return "$" + "".join(s if s.startswith("[") else f".{s}" for s in steps if s)
+
+
+def test_wrong_types_in_the_corpus_are_refused_where_they_are(tmp_path: Path) -> None:
+    met: set[str] = set()
+    for number, (name, case) in enumerate(ALL.items()):
+        if case.faults is None:
+            continue
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with pytest.raises(ConfigError) as caught:
+            case.load(folder)
+        # A fault of the YAML has no path; and JSON has no dates, they are texts there.
+        wrong = {
+            json_path(fault.path): fault.expected
+            for fault in caught.value.faults
+            if fault.expected.startswith(WRONG_TYPES)
+            if fault.path and not fault.found.startswith("the date")
+        }
+        if wrong:
+            found = {problem for text in texts_of(case) for problem in problems(text)}
+            assert set(wrong) <= found, name
+            met.update(wrong.values())
+
+    assert len(met) >= 8
+
+
 def key_of(section: str, name: str) -> dict[str, Any]:
     found: dict[str, Any] = SCHEMA["$defs"][section]["properties"][name]
     return found
@@ -175,6 +229,6 @@ def test_defaults_are_written_as_in_the_file(section: str, name: str, default: o
     assert key_of(section, name)["default"] == default
 
 
-@pytest.mark.parametrize("name", ["sendLoadingState", "filters", "healthCheckTimeout"])
+@pytest.mark.parametrize("name", ["cmd", "sendLoadingState", "filters", "healthCheckTimeout"])
 def test_absence_that_is_no_value_has_no_default(name: str) -> None:
     assert "default" not in key_of("ModelConfig", name)
