@@ -110,8 +110,8 @@ def _require_types(source: object, config_dir: object, environ: object) -> None:
             "load_config takes a file as pathlib.Path, a text in YAML as str, or several files as "
             f"a sequence of Paths, not {type(source).__name__}"
         )
-    files = source if isinstance(source, Sequence) and not isinstance(source, str) else ()
-    for index, file in enumerate(cast("Iterable[object]", files)):
+    files = () if isinstance(source, str | Path | None) else cast("Sequence[object]", source)
+    for index, file in enumerate(files):
         if not isinstance(file, Path):
             found = type(file).__name__
             raise TypeError(f"load_config takes files as pathlib.Path: source[{index}] is {found}")
