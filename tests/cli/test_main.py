@@ -13,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from llamaswap.__main__ import COMMANDS, UNREAD, main
+from llamaswap.__main__ import COMMANDS, INTERRUPTED, UNREAD, main
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
 from llamaswap.cli.flags import USAGE
 
@@ -137,6 +137,27 @@ def test_another_fault_of_the_system_is_not_one_of_the_output(
     monkeypatch.setattr("llamaswap.cli.show_schema.show_schema", refuse)
     with pytest.raises(OSError, match="/a/file"):
         main(["schema"])
+
+
+HUNG = """
+import signal, sys, trio
+from llamaswap.__main__ import main
+from llamaswap.cli import instance
+
+async def hang(*_):
+    signal.raise_signal(signal.SIGINT)
+    await trio.sleep_forever()
+
+instance._exchange = hang
+sys.exit(main(["explain", "a"]))
+"""
+
+
+def test_an_interrupted_command_says_nothing() -> None:
+    argv = [sys.executable, "-c", HUNG]
+    run = subprocess.run(argv, check=False, cwd=ROOT, capture_output=True, timeout=60)
+
+    assert (run.returncode, run.stdout, run.stderr) == (INTERRUPTED, b"", b"")
 
 
 def test_an_unknown_flag_is_told_with_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
