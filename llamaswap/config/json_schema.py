@@ -13,7 +13,7 @@ from typing import Any, Union, get_args, get_origin
 
 from attrs import define, field, has
 
-from llamaswap.config.durations import PATTERN, to_duration, to_wait
+from llamaswap.config.durations import LONGEST, PATTERN, to_duration, to_wait
 from llamaswap.config.effective import written
 from llamaswap.config.fields import Key, KeyField, keys_of
 from llamaswap.config.macros import MAX_NAME, RESERVED, MacroValue
@@ -30,7 +30,7 @@ _WHOLE: Schema = {"type": ["number", "null"], "minimum": -(2**63), "exclusiveMax
 """Fractions are taken, too, and truncated toward zero."""
 
 _DURATION: Schema = {"type": "string", "pattern": f"^(?:{PATTERN})$"}
-_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0}
+_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0, "exclusiveMaximum": LONGEST}
 
 _COMMON: Schema = {
     "filled": _FILLED,

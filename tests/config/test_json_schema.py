@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llamaswap.config.conversions import to_json
 from llamaswap.config.document import Report
 from llamaswap.config.json_schema import json_schema
+from llamaswap.config.load import attempt_config
 from llamaswap.config.nodes import to_plain
-from llamaswap.config.sources import Source, decode, parse
-from llamaswap.errors import ConfigError
+from llamaswap.config.schema import OLD_STRIP_PARAMS
+from llamaswap.config.sources import Source, decode, parse, to_text
+from llamaswap.errors import ConfigError, Fault
 from tests.config.test_cases import ALL, GOOD, Case
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "config.yaml"
 SCHEMA = json_schema()
 
 
-def problems(text: str) -> list[str]:
-    """Return the paths of what the schema refuses in a document."""
+def document_of(text: str) -> Any:
+    """Return what the validator of an editor sees."""
     root = parse(text, Report())
-    if root is None:
-        return []
-    document = to_json(to_plain(root, {}, Report()))
+    return None if root is None else to_json(to_plain(root, {}, Report()))
+
+
+def problems_of(document: object) -> list[str]:
+    """Return the paths of what the schema refuses."""
     validator: Any = jsonschema.Draft202012Validator(SCHEMA)
     return [error.json_path for error in validator.iter_errors(document)]
+
+
+def problems(text: str) -> list[str]:
+    return problems_of(document_of(text))
 
 
 def test_it_is_a_schema() -> None:
@@ -171,6 +183,17 @@ def json_path(path: str) -> str:
     return "$" + "".join(s if s.startswith("[") else f".{s}" for s in steps if s)
 
 
+def wrong_types(faults: Iterable[Fault]) -> dict[str, str]:
+    """Return what was expected in place of another type, by path."""
+    # A fault of the YAML has no path; and JSON has no dates, they are texts there.
+    return {
+        json_path(fault.path): fault.expected
+        for fault in faults
+        if fault.expected.startswith(WRONG_TYPES)
+        if fault.path and not fault.found.startswith("the date")
+    }
+
+
 def test_wrong_types_in_the_corpus_are_refused_where_they_are(tmp_path: Path) -> None:
     met: set[str] = set()
     for number, (name, case) in enumerate(ALL.items()):
@@ -180,19 +203,64 @@ def test_wrong_types_in_the_corpus_are_refused_where_they_are(tmp_path: Path) ->
         folder.mkdir()
         with pytest.raises(ConfigError) as caught:
             case.load(folder)
-        # A fault of the YAML has no path; and JSON has no dates, they are texts there.
-        wrong = {
-            json_path(fault.path): fault.expected
-            for fault in caught.value.faults
-            if fault.expected.startswith(WRONG_TYPES)
-            if fault.path and not fault.found.startswith("the date")
-        }
-        if wrong:
+        if wrong := wrong_types(caught.value.faults):
             found = {problem for text in texts_of(case) for problem in problems(text)}
             assert set(wrong) <= found, name
             met.update(wrong.values())
 
     assert len(met) >= 8
+
+
+def paths_in(value: object, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """List the paths of all that stands below ``value``."""
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+    elif isinstance(value, list):
+        items = enumerate(cast("list[object]", value))
+    for step, item in items:
+        yield (*above, step)
+        yield from paths_in(item, (*above, step))
+
+
+DOCUMENTS: dict[str, Any] = {
+    name: document_of(case.input)
+    for name, case in GOOD.items()
+    if isinstance(case.input, str) and not case.files and not case.environ
+    if name not in STRICTER
+}
+# What a macro may be depends on where it is used, and the old name of stripParams is not
+# looked at beside the new one.
+PLACES = [
+    (name, path)
+    for name, document in DOCUMENTS.items()
+    for path in paths_in(document)
+    if "macros" not in path and path[-1] != OLD_STRIP_PARAMS
+]
+VALUES: tuple[Any, ...] = (
+    *(None, True, -1, 0, 1.5, 1e30, "", "x", "yes", "5s", "auto"),
+    *([], ["a"], [None], {}, {"a": 1}),
+)
+
+
+@settings(max_examples=500)
+@given(st.sampled_from(PLACES), st.sampled_from(VALUES))
+def test_it_agrees_with_the_loader_on_what_may_stand_where(
+    place: tuple[str, tuple[Any, ...]], value: object
+) -> None:
+    name, (*above, last) = place
+    document = deepcopy(DOCUMENTS[name])
+    inner = document
+    for step in above:
+        inner = inner[step]
+    inner[last] = value
+    refused = problems_of(document)
+    attempt = attempt_config(to_text(document), environ={})
+
+    if isinstance(attempt.outcome, ConfigError):
+        assert refused or not wrong_types(attempt.outcome.faults)
+    else:
+        assert not refused or any("unknown" in warning.message for warning in attempt.warnings)
 
 
 def key_of(section: str, name: str) -> dict[str, Any]:
