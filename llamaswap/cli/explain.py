@@ -54,8 +54,8 @@ def _options_of(arguments: Sequence[str]) -> _Options:
     parser = argparse.ArgumentParser(
         prog="llama-swap explain",
         description="Say what a request for MODEL would do now, and why.",
-        epilog=f"{KEY_HELP} Exit status: 0 if an instance answers, whatever it says; 1 if none "
-        "does; 2 if the command is used wrongly.",
+        epilog=f"{KEY_HELP} Exit status: 0 if an instance explains it, whatever would happen; 1 if "
+        "none answers, or it knows nobody of this name; 2 if the command is used wrongly.",
         allow_abbrev=False,
     )
     parser.add_argument("model", metavar="MODEL", help="an id, an alias, a selector or a pin")

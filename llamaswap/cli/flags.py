@@ -3,7 +3,7 @@
 One or two dashes, ``-name value`` or ``-name=value``; a switch takes a value
 only with ``=``. The first word that is no flag ends the flags; unlike the
 reference we say so when something behind it is ignored. A word that is nearly one of
-our commands is a mistake: the reference has none, so no command line of its has it.
+our commands is a mistake: the reference has no commands, so nobody gave it that word.
 """
 
 from __future__ import annotations
