@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from attrs import asdict, evolve
 
 from llamaswap.config.document import Place
-from llamaswap.config.ports import fill_port
+from llamaswap.config.ports import fill_port, heed_edits
 from llamaswap.config.schema import Config
 from llamaswap.config.soundness import misfits, without_behaviour
 from llamaswap.config.text import split_command
@@ -26,8 +26,12 @@ from llamaswap.router import ModelSpec
 from llamaswap.upstream.process import Supervision, UpstreamSpec
 
 
-def refuse_unusable(config: Config, *, is_loaded: bool = False) -> None:
-    """Refuse a configuration that asks for what nobody does yet, or that no file could say.
+def usable(config: Config, *, is_loaded: bool = False) -> Config:
+    """Return the configuration as it is served.
+
+    Refused is one that asks for what nobody does yet, or that no file could say. A
+    model that was changed in Python since it was loaded keeps its changes, whatever
+    port a reload gives it; one whose port was written over has that port for good.
 
     Args:
       config: made by the loader, or in Python.
@@ -41,6 +45,9 @@ def refuse_unusable(config: Config, *, is_loaded: bool = False) -> None:
         raise ConfigError(faults)
     if keys := without_behaviour(config):
         raise ConfigError((_unsupported(keys, config),))
+    if is_loaded:
+        return config
+    return evolve(config, models={m: heed_edits(entry) for m, entry in config.models.items()})
 
 
 def _unsupported(keys: tuple[str, ...], config: Config) -> Fault:

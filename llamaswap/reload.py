@@ -22,7 +22,7 @@ from attrs import define, evolve, field, frozen
 from llamaswap.config.load import Attempt
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
-from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable, steps_to
+from llamaswap.fleet import fleet_of, foresee, keep_ports, steps_to, usable
 from llamaswap.policy.messages import Ticket
 from llamaswap.policy.plan import Change, Plan
 from llamaswap.policy.rules import ModelId
@@ -151,7 +151,7 @@ class Reloader:
         """
         if config is None:
             config = (await _attempt(self._load)).loaded()
-        await do_aside(partial(refuse_unusable, config))
+        config = await do_aside(partial(usable, config))
         running = await self._front.router.specifications()
         return foresee(self._front.snapshot.config, self.with_ports(config), running)
 
@@ -263,7 +263,7 @@ class _Reloads:
         """Put ``config``, or what stands in the files, in force; it cannot be: say why."""
         try:
             new = await self._read() if config is None else config
-            await do_aside(partial(refuse_unusable, new, is_loaded=config is None))
+            new = await do_aside(partial(usable, new, is_loaded=config is None))
         except ConfigError as exc:
             self._front.faults = exc.faults
             logger.warning("reload: the old configuration stays, because of: %s", exc)

@@ -17,7 +17,7 @@ from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import MatrixConfig
 from llamaswap.errors import ConfigError, Fault
-from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable, steps_to
+from llamaswap.fleet import fleet_of, foresee, keep_ports, steps_to, usable
 from llamaswap.policy.messages import Target
 from llamaswap.policy.plan import Change, Plan, plan
 from llamaswap.policy.rules import Fairness, ModelId
@@ -104,14 +104,14 @@ def test_the_groups_say_who_must_go() -> None:
 def test_keys_without_behaviour_are_refused_in_a_sentence() -> None:
     config = Config(api_keys=("k",))
     with pytest.raises(ConfigError) as caught:
-        refuse_unusable(config)
+        usable(config)
 
     assert str(caught.value) == "apiKeys: `apiKeys` is not supported yet; remove it to serve"
 
 
 def test_one_sentence_names_all_keys_without_behaviour() -> None:
     with pytest.raises(ConfigError) as caught:
-        refuse_unusable(load_config("apiKeys: [k]\nlogLevel: debug\nincludeAliasesInList: true"))
+        usable(load_config("apiKeys: [k]\nlogLevel: debug\nincludeAliasesInList: true"))
 
     assert str(caught.value) == (
         "<text>:1:1: `apiKeys`, `logLevel` and `includeAliasesInList` are not supported yet; "
@@ -122,7 +122,7 @@ def test_one_sentence_names_all_keys_without_behaviour() -> None:
 def test_a_key_without_behaviour_is_told_where_it_stands() -> None:
     config = load_config("models: {}\napiKeys: [x]\n")
     with pytest.raises(ConfigError) as caught:
-        refuse_unusable(config)
+        usable(config)
 
     assert caught.value.faults == (
         Fault(
@@ -139,9 +139,9 @@ def test_a_key_without_behaviour_is_told_where_it_stands() -> None:
 def test_the_file_of_a_key_without_behaviour_is_named_where_there_is_one_only() -> None:
     config = Config(log_level="debug", sources=(Path("a.yaml"),))
     with pytest.raises(ConfigError, match=r"^a\.yaml: logLevel: "):
-        refuse_unusable(config)
+        usable(config)
     with pytest.raises(ConfigError, match=r"^logLevel: "):
-        refuse_unusable(evolve(config, sources=(Path("a.yaml"), Path("b.yaml"))))
+        usable(evolve(config, sources=(Path("a.yaml"), Path("b.yaml"))))
 
 
 def written(**models: str) -> Config:
@@ -383,7 +383,7 @@ def test_a_matrix_says_who_must_go() -> None:
 def test_a_matrix_made_in_python_is_looked_at() -> None:
     config = Config({}, matrix=MatrixConfig(sets={"s": "a &"}))
     with pytest.raises(ConfigError) as caught:
-        refuse_unusable(config)
+        usable(config)
 
     assert [fault.path for fault in caught.value.faults] == ["matrix.sets.s"]
 

@@ -107,14 +107,29 @@ async def test_a_fault_changes_nothing_and_stays_until_it_is_mended(
     )
 
 
+@pytest.mark.usefixtures("no_threads")
+async def test_what_python_changed_of_a_loaded_model_is_in_force(
+    autojump_clock: MockClock,
+) -> None:
+    loaded = load_config("{models: {a: {cmd: 'a ${PORT}'}, b: {cmd: 'b ${PORT}'}}}")
+    a = evolve(loaded.models[A], ttl=9)
+    async with opened(None, loaded, ready_at_once()) as (front, reloader):
+        await reloader.put(evolve(loaded, models={A: a, B: evolve(loaded.models[B], cmd="c 5801")}))
+        models = front.snapshot.config.models
+
+    assert (models[A].ttl, models[A].cmd, models[A].port) == (9, "a 5800", 5800)
+    assert (models[B].cmd, models[B].port) == ("c 5801", None)
+
+
 async def test_a_configuration_is_looked_at_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of models take a quarter of a second, and the streams of others go on."""
     threads: list[int] = []
 
-    def look(_config: Config, **_how: bool) -> None:
+    def look(config: Config, **_how: bool) -> Config:
         threads.append(get_ident())
+        return config
 
-    monkeypatch.setattr("llamaswap.reload.refuse_unusable", look)
+    monkeypatch.setattr("llamaswap.reload.usable", look)
     async with opened(files(NEW).load) as (_, reloader):
         await reloader.foresee(NEW)
         await reloader.put(NEW)

@@ -30,7 +30,7 @@ from llamaswap.config.load import Attempt, attempt_config
 from llamaswap.config.schema import Config
 from llamaswap.config.watch import fingerprint
 from llamaswap.errors import ConfigError, ListenError, SwapError
-from llamaswap.fleet import refuse_unusable
+from llamaswap.fleet import usable
 from llamaswap.observe.logs import ROOT_LOGGER, run_log_keeping
 from llamaswap.reload import ReloadListeners, warn_of
 from llamaswap.service import open_house, open_layer
@@ -97,7 +97,7 @@ def _usable(attempt: Attempt) -> Config:
     """
     try:
         config = attempt.loaded()
-        refuse_unusable(config)
+        usable(config)
     except ConfigError:
         say_faults(attempt.warnings, "warning")
         raise
