@@ -147,7 +147,7 @@ def _refuse(model: dict[str, Plain], path: KeyPath, report: Report) -> None:
     for place, name in (*left_over(model, path), *_left_in_names(model, path)):
         if name != "PORT":
             continue
-        if not is_known:
+        if not is_known or report.is_told(place):
             report.taint(place)
         elif place == (*path, "proxy"):
             report.taint(place)
