@@ -16,8 +16,9 @@ from llamaswap.config.keys import ANY, TOP, Keys
 def refuse_misplaced(document: Mapping[str, Plain], report: Report) -> None:
     """Tell the keys of models, peers and the like that stand beside what they belong to."""
     for section, below in TOP.items():
-        values, known = document.get(section), (below or {}).get(ANY)
-        if known and isinstance(values, dict):
+        values = document.get(section)
+        known = None if below is None else below.get(ANY)
+        if known is not None and isinstance(values, dict):
             _refuse_beside(values, known, (section,), report)
 
 

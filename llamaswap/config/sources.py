@@ -28,7 +28,8 @@ from llamaswap.config.syntax import Spot
 TEXT = "<text>"
 """What faults call a text that came without a file."""
 
-# The C parser is twenty times as fast and takes tabs where the reference does.
+# The C parser is twenty times as fast and takes tabs where the reference does. The
+# other one, for systems without it, finds a mapping in ``[a:, b]`` (see `_final_colon`).
 _LOADER = getattr(yaml, "CLoader", yaml.Loader)
 
 _FORBIDDEN = re.compile(
