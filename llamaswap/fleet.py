@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import cast
-from urllib.parse import urlsplit
 
 from attrs import asdict, evolve
 
@@ -16,6 +15,7 @@ from llamaswap.config.ports import fill_port, heed_edits
 from llamaswap.config.schema import Config
 from llamaswap.config.soundness import misfits, without_behaviour
 from llamaswap.config.text import split_command
+from llamaswap.config.urls import address_of, port_of, url_problem
 from llamaswap.errors import ConfigError, Fault
 from llamaswap.policy.eviction import Groups
 from llamaswap.policy.matrix import compile_matrix
@@ -146,7 +146,7 @@ def _now(config: Config, running: Mapping[ModelId, object]) -> dict[ModelId, Mod
 
 def _process_changes(before: ModelSpec, new: Config, model: ModelId) -> tuple[str, ...]:
     """Name what differs. Another port is no reason, unless it is the only one."""
-    port, entry = urlsplit(before.target.url).port, new.models[model]
+    port, entry = port_of(before.target.url), new.models[model]
     if entry.port is not None and port is not None:
         new = evolve(new, models={model: fill_port(entry, port)})
     after = _specification(new, model)
@@ -169,7 +169,7 @@ def _process_parts(specification: ModelSpec) -> dict[str, object]:
     return {
         "command": upstream.argv,
         "environment": upstream.env,
-        "address": (specification.target, upstream.address),
+        "address": (specification.target, upstream.address, upstream.obstacle),
     }
 
 
@@ -229,11 +229,12 @@ def _fairness(config: Config) -> Fairness:
 
 def _specification(config: Config, model: ModelId) -> ModelSpec:
     entry = config.models[model]
-    check = entry.check_endpoint.strip()
+    check, problem = entry.check_endpoint.strip(), url_problem(entry.proxy)
     upstream = UpstreamSpec(
         argv=split_command(entry.cmd),
         env=entry.env,
         address=_loopback_address(entry.proxy),
+        obstacle="" if problem is None else str(problem),
     )
     supervision = Supervision(
         stop_argv=split_command(entry.cmd_stop),
@@ -251,8 +252,6 @@ def _port(url: str) -> int | None:
 
 def _loopback_address(url: str) -> tuple[str, int] | None:
     """Return where the server will listen, if that is on this machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host != "localhost" and not host.startswith("127.") and host != "::1":
-        return None
-    return host, parts.port or (443 if parts.scheme == "https" else 80)
+    address = address_of(url)
+    host = "" if address is None else address[0]
+    return address if host in {"localhost", "::1"} or host.startswith("127.") else None

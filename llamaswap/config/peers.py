@@ -15,7 +15,7 @@ from llamaswap.config.names import full_name, local_names
 from llamaswap.config.schema import ModelConfig
 from llamaswap.config.sections import PeerConfig, ProfileConfig, SelectorConfig
 from llamaswap.config.structure import kept_places, structure
-from llamaswap.config.urls import url_problem
+from llamaswap.config.urls import check_url
 from llamaswap.policy.rules import ModelId
 
 
@@ -94,8 +94,9 @@ def _check_peer(peer: PeerConfig, path: KeyPath, report: Report) -> None:
     if not report.is_tainted((*path, "proxy")):
         if not peer.proxy:
             report.fault((*path, "proxy"), "proxy is required: give the base URL of the peer")
-        elif problem := url_problem(peer.proxy, "peer proxy"):
-            report.fault((*path, "proxy"), problem)
+        else:
+            outcome = "so the peer cannot be reached"
+            check_url(peer.proxy, (*path, "proxy"), report, outcome, "peer proxy")
     if not report.is_tainted((*path, "models")) and not peer.models:
         report.fault(
             (*path, "models"), "peer models can not be empty: list the models that it offers"

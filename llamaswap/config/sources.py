@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from llamaswap.config.syntax import Spot
 TEXT = "<text>"
 """What faults call a text that came without a file."""
 
-# The C parser is twenty times as fast and takes tabs where the reference does.
+# The C parser is twenty times as fast and takes tabs where the reference does. The
+# other one, for systems without it, finds a mapping in ``[a:, b]`` (see `_final_colon`).
 _LOADER = getattr(yaml, "CLoader", yaml.Loader)
 
 _FORBIDDEN = re.compile(
@@ -36,6 +38,10 @@ _FORBIDDEN = re.compile(
 
 _FOLDED = re.compile("[\x85\u2028\u2029]")
 """What ends a line in YAML 1.1, so that only an escape brings it through."""
+
+
+_COLON = "\ufdd3"
+"""Stands for a colon that the parser must take for a letter: a noncharacter, as long."""
 
 
 class _BrokenError(Exception):
@@ -66,7 +72,8 @@ def gather(
     What cannot be read is left out, and ``report`` says why.
     """
     if given is None and folder is None:
-        report.fault((), "there is no configuration: give at least one of a file and a folder")
+        text = "there is no configuration: give at least one of {expected}"
+        report.fault((), Problem(text, "a file and a folder", "neither"))
         return ()
     if isinstance(given, str):
         texts = (Source(TEXT, given.encode("utf-8", "surrogatepass")),)
@@ -74,8 +81,9 @@ def gather(
     files = () if given is None else (given,) if isinstance(given, Path) else tuple(given)
     listed = _list_folder(folder, files, report)
     if not files and not listed and not report.faults:
-        message = "there are no configuration sources: no *.yml or *.yaml file is in this folder"
-        report.fault((), message, Place(0, 0, str(folder or "")))
+        text = "there are no configuration sources: no {expected} is in this folder"
+        told = Problem(text, "*.yml or *.yaml file", "none")
+        report.fault((), told, Place(0, 0, str(folder or "")))
     return _read_all((*files, *listed), report)
 
 
@@ -105,16 +113,16 @@ def _list_folder(folder: Path | None, files: Sequence[Path], report: Report) -> 
                 and not entry.is_dir(follow_symlinks=False)
             ]
     except (OSError, ValueError) as exc:
-        message = f"the folder cannot be read: {_reason(exc)}"
-        report.fault((), message, Place(0, 0, str(folder)))
+        report.fault((), _unreadable("folder", exc), Place(0, 0, str(folder)))
         return []
     given = {_absolute(file) for file in files}
     listed: list[Path] = []
     for name in sorted(names, key=os.fsencode):
         path = folder / name
         if _absolute(path) in given:
-            message = f"this file is also present in the folder {folder}: give it once"
-            report.fault((), message, Place(0, 0, str(path)))
+            text, hint = "this file is also present in the folder {found}", "give it once"
+            told = Problem(text, "each file once", str(folder), hint, joint=": ")
+            report.fault((), told, Place(0, 0, str(path)))
         else:
             listed.append(path)
     return listed
@@ -134,14 +142,14 @@ def _read(path: Path, report: Report) -> Source | None:
     try:
         return Source(str(path), path.read_bytes(), path)
     except (OSError, ValueError) as exc:
-        message = f"the file cannot be read: {_reason(exc)}"
-        report.fault((), message, Place(0, 0, str(path)))
+        report.fault((), _unreadable("file", exc), Place(0, 0, str(path)))
         return None
 
 
-def _reason(exc: OSError | ValueError) -> str:
+def _unreadable(what: str, exc: OSError | ValueError) -> Problem:
     # `ValueError`: a path with a NUL in it.
-    return (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+    reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+    return Problem(f"the {what} cannot be read: {{found}}", f"a {what} that can be read", reason)
 
 
 def decode(source: Source, report: Report) -> str | None:
@@ -188,7 +196,7 @@ def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
         report.fault((), told, _place_of_error(exc, composer.opened))
     except (yaml.YAMLError, ValueError, OverflowError) as exc:
         # The library lets what an escape or a tag decodes to slip through raw.
-        report.fault((), Problem(syntax.SENTENCE, detail=str(exc)))
+        report.fault((), Problem(syntax.SENTENCE, "a text in YAML", detail=str(exc)))
     else:
         if place := composer.second_document():
             report.warn((), "what follows --- is a second document: only the first is read", place)
@@ -197,7 +205,36 @@ def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
 
 
 def _events(text: str) -> Iterator[Any]:
-    yield from yaml.parse(environment.hide(text), _LOADER)
+    """Parse ``text``, from the beginning again for each colon that must be hidden."""
+    is_ours = _COLON not in text
+    text, seen = environment.hide(text), 0
+    while True:
+        try:
+            for event in islice(yaml.parse(text, _LOADER), seen, None):
+                if is_ours and isinstance(event, yaml.ScalarEvent):
+                    value: str = event.value
+                    event.value = value.replace(_COLON, ":")
+                seen += 1
+                yield event
+        except yaml.MarkedYAMLError as exc:
+            at = _final_colon(text, exc) if is_ours else None
+            if at is None:
+                raise
+            text = f"{text[:at]}{_COLON}{text[at + 1 :]}"
+        else:
+            return
+
+
+def _final_colon(text: str, exc: yaml.MarkedYAMLError) -> int | None:
+    """Return where the C parser met a colon that ends a text in brackets, if it did.
+
+    In the reference ``[a:, b]`` holds the texts ``a:`` and ``b``. Nobody but a parser can
+    tell which colon is such a one, and this parser does, as an error.
+    """
+    if exc.problem != "found unexpected ':'" or exc.problem_mark is None:
+        return None
+    at: int = exc.problem_mark.index
+    return at if text[at : at + 2] in {":,", ":]", ":}"} else None
 
 
 def to_text(value: object) -> str:
@@ -308,12 +345,13 @@ class _Composer:
                 children = tuple(self._children(yaml.MappingEndEvent, depth))
             pairs = tuple(zip(children[::2], children[1::2], strict=True))
             return Table(pairs, place, is_flow=bool(event.flow_style))
-        is_plain = event.tag is None and event.implicit[0]
+        # A bare ``!`` says nothing, in the reference.
+        tag = None if event.tag == "!" else event.tag
         return Scalar(
             environment.reveal(event.value),
             place,
-            is_plain=is_plain,
-            tag=event.tag,
+            is_plain=tag is None and not event.style,
+            tag=tag,
             is_folded=event.style == ">",
             is_in_flow=bool(self.opened),
         )
@@ -338,5 +376,5 @@ class _Composer:
         node = self._anchors[name]
         if node is None:
             text = "YAML parse error: the anchor {found} contains itself"
-            raise _BrokenError(Problem(text, found=repr(name)), place)
+            raise _BrokenError(Problem(text, "an anchor further up", repr(name)), place)
         return node

@@ -98,7 +98,7 @@ def complaint(context: str, problem: str, spot: Spot | None) -> Problem:
     """Return what a parser finds wrong, and perhaps while it did what."""
     detail = ", ".join(part for part in (context, problem) if part)
     if spot is None:
-        return Problem(SENTENCE, detail=detail)
+        return Problem(SENTENCE, "a text in YAML", detail=detail)
     if "found" not in problem and "but got" not in problem:
         detail += f", found {spot.found}"
     expected = "blanks" if spot.is_behind_tab else _expected(problem)

@@ -48,6 +48,9 @@ class UpstreamSpec:
     address: tuple[str, int] | None = None
     """Loopback host and port that must be free before the start; ``None``: not looked at."""
 
+    obstacle: str = ""
+    """What makes it useless to run it, in a sentence; empty: nothing that is known."""
+
 
 @frozen
 class Supervision:
@@ -143,6 +146,8 @@ async def _wait_gone(tree: Tree) -> None:
 async def _start(spec: UpstreamSpec, environment: Mapping[str, str]) -> Tree:
     if not spec.argv:
         raise StartError("the command is empty")
+    if spec.obstacle:
+        raise StartError(spec.obstacle)
     if spec.address is not None:
         await ensure_free(spec.address)
     try:

@@ -23,6 +23,13 @@ def _told(text: str) -> list[str]:
     return [str(fault) for fault in report.faults]
 
 
+def _says(text: str) -> Plain:
+    report = Report()
+    root = sources.parse(text, report)
+    assert root is not None, report.faults
+    return to_plain(root, {"X": "v", "Y": "a:, b:"}, report, sources.reread)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -203,6 +210,30 @@ def test_reference_to_the_environment_is_no_syntax() -> None:
     ]
 
 
+FLOWS: dict[str, Plain] = {
+    "[a:, b]": ["a:", "b"],
+    "[a:]": ["a:"],
+    "['${env.Y}', ${env.Y}]": ["a:, b:", "a:", "b:"],
+    f"[{'a:, ' * 200}b]": [*["a:"] * 200, "b"],
+    "[a:b:, a::, -:]": ["a:b:", "a::", "-:"],
+    "{x: http:}": {"x": "http:"},
+    "{x: a:,y: b:, z:, w}": {"x": "a:", "y": "b:", "z:": None, "w": None},
+    "[\U0001f600é:, ${env.X}:,\r\n  c:]": ["\U0001f600é:", "v:", "c:"],
+    '["a":, {"b":[1]}, "c:,"] # d:,': [{"a": None}, {"b": [1]}, "c:,"],
+    "a: b:,c\nd: [e:,\n f:\n ]": {"a": "b:,c", "d": ["e:", {"f": None}]},
+}
+
+
+@pytest.mark.parametrize(("text", "value"), FLOWS.items())
+def test_a_text_in_brackets_may_end_in_a_colon(text: str, value: Plain) -> None:
+    assert _says(text) == value
+
+
+def test_a_text_with_our_mark_for_a_colon_is_left_alone() -> None:
+    assert sources.parse("[a\ufdd3:, b]", Report()) is None
+    assert _says("[a\ufdd3, b]") == ["a\ufdd3", "b"]
+
+
 BROKEN = {
     "a: [1,\n  {b: c\nd: e\n": "f:2:3: YAML parse error: while parsing a flow mapping, "
     "did not find expected ',' or '}', found ':'; what begins with { ends with }",
@@ -219,6 +250,9 @@ BROKEN = {
     "that cannot start any token; indent with blanks, not with tabs",
     "a: [${X}]": "f:1:6: YAML parse error: while parsing a flow sequence, "
     "did not find expected ',' or ']', found '{'; put quotes around a text with ${...} in it",
+    # Places are those of the text as it is written, also behind a colon that ends a text.
+    "a: [b:, c]\nd: [e:[f]]": "f:2:6: YAML parse error: while scanning a plain scalar, "
+    "found unexpected ':'",
     "a: *b": "f:1:4: YAML parse error: unknown anchor 'b': none of this name stands above; "
     "put quotes around a text that begins with '*'",
     "a: &base 1\nb: *bass": "f:2:4: YAML parse error: unknown anchor 'bass': none of this name "
@@ -239,7 +273,7 @@ def test_broken_text_is_told_with_its_place(text: str, fault: str) -> None:
 PARTS = {
     "a: [1": ("',' or ']'", "the end of the file", "what begins with [ ends with ]"),
     "a: &base 1\nb: *bass": ("the name of an anchor above", "'bass'", "did you mean '*base'?"),
-    "a: &a [*a]": ("", "'a'", ""),
+    "a: &a [*a]": ("an anchor further up", "'a'", ""),
     "a: \1": ("text", "U+0001", ""),
     "[" * 200: ("at most 100", "more than 100", ""),
 }
@@ -331,3 +365,22 @@ def test_values_that_stand_twice_are_written_twice() -> None:
     value: Plain = {"x": [1]}
 
     assert sources.to_text({"b": value, "a": value}) == "b:\n  x:\n  - 1\na:\n  x:\n  - 1\n"
+
+
+def test_what_is_told_of_files_has_parts(tmp_path: Path) -> None:
+    report = Report()
+    (tmp_path / "a.yaml").touch()
+    (tmp_path / "b").mkdir()
+
+    sources.gather(None, None, report)
+    sources.gather((tmp_path / "a.yaml", tmp_path / "c"), tmp_path, report)
+    sources.gather(None, tmp_path / "b" / "c", report)
+    sources.gather(None, tmp_path / "b", empty := Report())
+
+    assert [(f.found, f.expected, f.suggestion) for f in (*report.faults, *empty.faults)] == [
+        ("neither", "a file and a folder", ""),
+        (str(tmp_path), "each file once", "give it once"),
+        ("No such file or directory", "a file that can be read", ""),
+        ("No such file or directory", "a folder that can be read", ""),
+        ("none", "*.yml or *.yaml file", ""),
+    ]

@@ -195,7 +195,7 @@ def test_without_a_place_the_words_are_all() -> None:
     told = complaint("while doing", "odd {found}", None)
 
     assert str(told) == "YAML parse error: while doing, odd {found}"
-    assert (told.expected, told.found, told.suggestion) == ("", "", "")
+    assert (told.expected, told.found, told.suggestion) == ("a text in YAML", "", "")
 
 
 def test_a_long_word_is_cut() -> None:
