@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import cast
-from urllib.parse import urlsplit
 
 from attrs import asdict, evolve
 
@@ -16,6 +15,7 @@ from llamaswap.config.ports import fill_port
 from llamaswap.config.schema import Config
 from llamaswap.config.soundness import misfits, without_behaviour
 from llamaswap.config.text import split_command
+from llamaswap.config.urls import address_of, port_of, url_problem
 from llamaswap.errors import ConfigError, Fault
 from llamaswap.policy.eviction import Groups
 from llamaswap.policy.matrix import compile_matrix
@@ -129,7 +129,7 @@ def foresee(old: Config, new: Config, running: Mapping[ModelId, object]) -> tupl
 def _process_changes(before: object, new: Config, model: ModelId) -> tuple[str, ...]:
     """Name what differs. Another port is no reason, unless it is the only one."""
     assert isinstance(before, ModelSpec)
-    port, entry = urlsplit(before.target.url).port, new.models[model]
+    port, entry = port_of(before.target.url), new.models[model]
     if entry.port is not None and port is not None:
         new = evolve(new, models={model: fill_port(entry, port)})
     after = _specification(new, model)
@@ -153,7 +153,7 @@ def _process_parts(specification: ModelSpec) -> dict[str, object]:
         "command": upstream.argv,
         "environment": upstream.env,
         "stop command": upstream.stop_argv,
-        "address": (specification.target, upstream.address),
+        "address": (specification.target, upstream.address, upstream.obstacle),
         "health check": specification.check_path,
         "time limits": (upstream.ready_within, upstream.stop_within),
     }
@@ -211,12 +211,13 @@ def _specifications(config: Config) -> dict[ModelId, object]:
 
 def _specification(config: Config, model: ModelId) -> ModelSpec:
     entry = config.models[model]
-    check = entry.check_endpoint.strip()
+    check, problem = entry.check_endpoint.strip(), url_problem(entry.proxy)
     upstream = UpstreamSpec(
         argv=split_command(entry.cmd),
         env=entry.env,
         stop_argv=split_command(entry.cmd_stop),
         address=_loopback_address(entry.proxy),
+        obstacle="" if problem is None else str(problem),
         ready_within=float(config.health_check_timeout),
         stop_within=float(config.stop_within(model)),
     )
@@ -230,8 +231,6 @@ def _port(url: str) -> int | None:
 
 def _loopback_address(url: str) -> tuple[str, int] | None:
     """Return where the server will listen, if that is on this machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host != "localhost" and not host.startswith("127.") and host != "::1":
-        return None
-    return host, parts.port or (443 if parts.scheme == "https" else 80)
+    address = address_of(url)
+    host = "" if address is None else address[0]
+    return address if host in {"localhost", "::1"} or host.startswith("127.") else None

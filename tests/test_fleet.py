@@ -82,6 +82,9 @@ ADDRESSES = {
     "https://localhost": ("localhost", 443),
     "http://192.0.2.7:5800": None,
     "http://models.example": None,
+    "http://localhost:65536": None,
+    "http://localhost:0": None,
+    "localhost:5800": None,
 }
 
 
@@ -93,6 +96,31 @@ def test_only_a_port_of_this_machine_is_looked_at_before_a_start(
     assert isinstance(specification, ModelSpec)
 
     assert specification.upstream.address == address
+
+
+def test_a_model_whose_address_leads_nowhere_is_not_worth_a_start() -> None:
+    config = load_config("startPort: 65535\nmodels: {a: {cmd: 's ${PORT}'}, b: {cmd: 's ${PORT}'}}")
+    refuse_unusable(config, is_loaded=True)
+    refuse_unusable(config)
+    rules = fleet_of(config).models
+    good, bad = rules[A].specification, rules[B].specification
+    assert isinstance(good, ModelSpec)
+    assert isinstance(bad, ModelSpec)
+
+    assert good.upstream.obstacle == ""
+    assert bad.upstream.obstacle == (
+        "invalid proxy URL 'http://localhost:65536': expected a port from 1 to 65535; choose a "
+        "lower startPort, or write another port"
+    )
+    assert rules[B].port is None
+
+
+def test_a_reload_away_from_a_port_that_does_not_exist_is_foreseen() -> None:
+    text = "startPort: {}\nmodels: {{a: {{cmd: 's ${{PORT}}'}}}}"
+    old, new = load_config(text.format(65536)), load_config(text.format(5800))
+
+    assert foreseen(old, new) == (Change(A, "keep"),)
+    assert foresee(old, new, {}) == (Change(A, "replace", ("port",)),)
 
 
 def test_the_groups_say_who_must_go() -> None:
@@ -201,7 +229,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "command": {"cmd": "z"},
     "environment": {"env": ("A=1",)},
     "stop command": {"cmd_stop": "z"},
-    "address": {"proxy": "http://127.0.0.1:2"},
+    "address": {"proxy": "http://127.0.0.1:0"},
     "health check": {"check_endpoint": "/ready"},
     "time limits": {"unload_timeout": 3},
 }

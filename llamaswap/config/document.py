@@ -26,6 +26,12 @@ class Timestamp:
     """As RFC 3339, like ``2024-07-18T00:00:00Z``."""
 
 
+Form: TypeAlias = tuple[str, str]
+"""What a single value is as it is written: its text and its tag, like ``!!int``."""
+
+NOTHING: Form = ("", "!!null")
+"""The form of what is not even written as ``null``."""
+
 Plain: TypeAlias = "bool | int | float | str | Timestamp | list[Plain] | dict[str, Plain] | None"
 """A value of the file before anybody has said what it should be."""
 
@@ -119,6 +125,12 @@ class Report:
     )
     """Values whose text is not the one that is written: that one, and the other."""
 
+    forms: dict[KeyPath, Form] = field(factory=dict[KeyPath, Form], init=False)
+    """Of all single values but texts."""
+
+    merged: set[KeyPath] = field(factory=set[KeyPath], init=False)
+    """What a mapping has from another one, by ``<<``."""
+
     folded: set[KeyPath] = field(factory=set[KeyPath], init=False)
     """Texts whose lines were joined."""
 
@@ -172,10 +184,25 @@ class Report:
         self._order.setdefault(part.file, len(self._order))
         for path, place in part.places.items():
             self.places.setdefault(moved(path), Place(place.line, place.column, part.file))
+        for path, form in part.forms.items():
+            self.forms.setdefault(moved(path), form)
+        self.merged.update(moved(path) for path in part.merged)
         self.folded.update(moved(path) for path in part.folded)
         self._tainted.update(moved(path) for path in part._tainted)
         self._faults += part._faults
         self._warnings += part._warnings
+
+    def forget(self, path: KeyPath) -> None:
+        """Let go of what is known of ``path`` and below: something else stands there."""
+
+        def is_below(known: KeyPath) -> bool:
+            return known[: len(path)] == path
+
+        for where in (self.places, self.forms):
+            for known in [known for known in where if is_below(known)]:
+                del where[known]
+        for what in (self.merged, self.folded):
+            what.difference_update([known for known in what if is_below(known)])
 
     def _in_order(self, faults: list[Fault]) -> tuple[Fault, ...]:
         def key(fault: Fault) -> tuple[int, int, int]:

@@ -46,7 +46,7 @@ def dump(config: Config) -> str:
     Raises:
         ConfigError: a text holds ``${NAME}`` or ``${env.NAME}``, other than ``${PID}`` in
             a ``cmdStop``; or a key holds ``${env.NAME}``; or a name under
-            ``setParamsByID`` either. There is a fault for each.
+            ``setParamsByID`` either; or a key is ``<<``. There is a fault for each.
     """
     if faults := tuple(_unwritable(config)):
         raise ConfigError(faults)
@@ -74,6 +74,22 @@ def _unwritable(config: Config) -> Iterator[Fault]:
                 "it would be filled in or refused"
             )
             yield Fault(path_text(place), message, found=f"${{{name}}}")
+    for place in _merges(document, ()):
+        message = "the key << cannot be written: a file has no way to say it literally, it merges"
+        yield Fault(path_text(place), message, expected="another name", found="<<")
+
+
+def _merges(value: Plain, path: KeyPath) -> Iterator[KeyPath]:
+    """List where ``<<`` is a key."""
+    items = value.items() if isinstance(value, dict) else enumerate(_items(value))
+    for step, item in items:
+        if step == "<<":
+            yield (*path, step)
+        yield from _merges(item, (*path, step))
+
+
+def _items(value: Plain) -> list[Plain]:
+    return value if isinstance(value, list) else []
 
 
 def _in_keys(value: Plain, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

@@ -2,7 +2,9 @@
 
 Pure, and after each file has been read on its own: its anchors, merge keys and
 environment are its own matter. What stands in two files is told with both
-places. A null says nothing, however it is written, so the other side wins.
+places, unless it is written alike: ``16`` and ``0x10`` differ, as in the reference.
+A null says nothing, however it is written, so the other side wins. So does what is
+written out over what ``<<`` has merged.
 """
 
 from __future__ import annotations
@@ -11,7 +13,19 @@ from collections.abc import Iterable
 
 from attrs import define, field, frozen
 
-from llamaswap.config.document import KeyPath, Place, Plain, Report, Timestamp, path_text
+from llamaswap.config import scalars
+from llamaswap.config.document import (
+    NOTHING,
+    Form,
+    KeyPath,
+    Place,
+    Plain,
+    Problem,
+    Report,
+    Timestamp,
+    path_text,
+)
+from llamaswap.config.spelling import kind_at
 
 _SETTINGS: KeyPath = ("routing", "router", "settings")
 _MATRICES: tuple[KeyPath, ...] = (("matrix",), (*_SETTINGS, "matrix"))
@@ -26,6 +40,11 @@ _SECTIONS: frozenset[KeyPath] = frozenset(
 )
 """Mappings whose entries belong to one file each. Of a matrix only ``sets`` can be
 divided, by its own entries: a variable that one file lacks would be a mistake there."""
+
+
+_OPEN = (str, int, float, bool)
+"""The types of fields whose values may be shown. Keys, which are secret, stand in lists;
+what macros and sections of nobody's hold may be anything."""
 
 
 @frozen
@@ -71,8 +90,11 @@ class _Step:
             if key not in into:
                 into[key] = value
             elif path in _SECTIONS and below not in _SECTIONS:
-                message = f"duplicate {path_text(path)} key {key!r}: it is also in "
-                self.here.fault(below, message + self._first(below))
+                text = (
+                    f"duplicate {path_text(path)} key {{found}}: it is also in {self._first(below)}"
+                )
+                hint = "remove it from one of the files"
+                self.here.fault(below, Problem(text, "each key in one file", repr(key), hint))
             else:
                 into[key] = self._both(into[key], value, below)
 
@@ -86,11 +108,12 @@ class _Step:
         return path
 
     def _both(self, old: Plain, new: Plain, path: KeyPath) -> Plain:
-        if new is None:
+        if self._gives_way(path, new, old, self.here, self.before):
+            self.here.forget(path)
             return old
-        if old is None:
+        if self._gives_way(path, old, new, self.before, self.here):
             # Its place is where somebody says something.
-            self.before.places.pop(path, None)
+            self.before.forget(path)
             return new
         if isinstance(old, dict) and isinstance(new, dict):
             self.table(old, new, path)
@@ -98,27 +121,53 @@ class _Step:
         if isinstance(old, list) and isinstance(new, list):
             self._shifts[path] = len(old)
             return old + new
-        if not _is_same(old, new):
-            self.here.fault(
-                path, f"conflict at {path_text(path)}: {self._contrast(old, new, path)}"
-            )
+        if _kind(old) != _kind(new) or _form(old, path, self.before) != _form(new, path, self.here):
+            self.here.fault(path, self._conflict(old, new, path))
         return old
 
-    def _contrast(self, old: Plain, new: Plain, path: KeyPath) -> str:
-        first, kinds = self._first(path), (_kind(old), _kind(new))
-        if kinds[0] == kinds[1]:
+    def _gives_way(
+        self, path: KeyPath, value: Plain, other: Plain, about: Report, about_other: Report
+    ) -> bool:
+        """Say whether the ``value`` at ``path`` says less than the ``other`` file's does."""
+        if _says_nothing(value, path, about):
+            return True
+        is_weaker = path in about.merged and path not in about_other.merged
+        return is_weaker and not _says_nothing(other, path, about_other)
+
+    def _conflict(self, old: Plain, new: Plain, path: KeyPath) -> Problem:
+        first = self._first(path)
+        before, here = _form(old, path, self.before), _form(new, path, self.here)
+        hint = "write it alike in both" if old == new else "remove one of the two"
+        if _kind(old) != _kind(new):
+            expected, found = _kind(old), _kind(new)
+        elif kind_at(path) in _OPEN:
+            expected, found = _shown(before), _shown(here)
+        else:
             # The values themselves may be secrets, and faults reach logs and pages.
-            return f"another value is in {first}"
-        return f"{kinds[1]} here, but {kinds[0]} in {first}"
+            text = f"conflict at {path_text(path)}: {{found}} is in {first}"
+            return Problem(text, f"the value in {first}", "another value", hint)
+        text = f"conflict at {path_text(path)}: {{found}} here, but {{expected}} in {first}"
+        return Problem(text, expected, found, hint)
 
     def _first(self, path: KeyPath) -> str:
         place = self.before.places.get(path) or Place(0, 0)
         return f"{place.file}:{place.line}:{place.column}"
 
 
-def _is_same(old: Plain, new: Plain) -> bool:
-    # One and ``true`` and 1.0 are equal in Python, and different in a file.
-    return type(old) is type(new) and (old == new or old is new)
+def _form(value: Plain, path: KeyPath, about: Report) -> Form:
+    """Return what is written; of a list or a mapping, nothing."""
+    return about.forms.get(path, (value if isinstance(value, str) else "", scalars.TEXT_TAG))
+
+
+def _says_nothing(value: Plain, path: KeyPath, about: Report) -> bool:
+    return value is None or about.forms.get(path) == NOTHING
+
+
+def _shown(form: Form) -> str:
+    text, tag = form
+    if tag == scalars.TEXT_TAG:
+        return repr(text)
+    return text if tag in scalars.PLAIN_TAGS else f"{tag} {text}"
 
 
 def _kind(value: Plain) -> str:

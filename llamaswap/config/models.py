@@ -18,7 +18,7 @@ from llamaswap.config.ports import PortSlot
 from llamaswap.config.schema import MODALITIES, CapabilitiesConfig, ModelConfig
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.config.text import bare_words, open_quote, split_command
-from llamaswap.config.urls import url_problem
+from llamaswap.config.urls import check_url
 from llamaswap.policy.rules import ModelId
 
 COMFY = "comfyui_auto"
@@ -86,8 +86,8 @@ def check_model(
             (*path, "healthCheckTimeout"),
             "this key has no effect in a model: the top-level healthCheckTimeout applies",
         )
-    if not report.is_tainted((*path, "proxy")) and (problem := _proxy_problem(model.proxy)):
-        report.fault((*path, "proxy"), problem)
+    if not report.is_tainted((*path, "proxy")):
+        check_url(model.proxy, (*path, "proxy"), report, "so the model cannot be started")
     _check_numbers(model, path, report)
     _check_capabilities(model.capabilities, path, values, report)
     _check_command(model.cmd, path, report)
@@ -140,14 +140,6 @@ def _comfy(model: ModelConfig) -> ModelConfig:
         concurrency_limit=max(COMFY_CONCURRENCY, model.concurrency_limit or 0),
         compat=evolve(model.compat, ignore_websockets=True),
     )
-
-
-def _proxy_problem(proxy: str) -> Problem | None:
-    if not proxy:
-        return Problem(
-            "proxy is empty: give an address, or leave it out to get http://localhost:${PORT}"
-        )
-    return url_problem(proxy)
 
 
 def _check_numbers(model: ModelConfig, path: KeyPath, report: Report) -> None:

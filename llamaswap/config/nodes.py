@@ -10,11 +10,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from llamaswap.config import environment, scalars
 from llamaswap.config.conversions import to_text
-from llamaswap.config.document import KeyPath, Place, Plain, Problem, Report, Timestamp
+from llamaswap.config.document import (
+    NOTHING,
+    KeyPath,
+    MisfitError,
+    Place,
+    Plain,
+    Problem,
+    Report,
+    Timestamp,
+)
 
 MAX_DEPTH = 100
 """Levels of nesting: ten times what a configuration has, a tenth of Python's own limit."""
@@ -82,6 +91,10 @@ def _never(_text: str, _place: Place) -> None:
 class _TooMuchError(Exception):
     """The document unfolds to more than anybody can mean."""
 
+    def __init__(self, text: str, limit: int) -> None:
+        super().__init__(text)
+        self.problem = Problem(text, f"at most {limit}", f"more than {limit}")
+
 
 def to_plain(
     root: Node, environ: Mapping[str, str], report: Report, reread: Reread = _never
@@ -97,7 +110,7 @@ def to_plain(
     try:
         return _Reading(environ, report, reread).value(root, (), borrowed=False)
     except _TooMuchError as exc:
-        report.fault((), str(exc), root.place)
+        report.fault((), exc.problem, root.place)
         return None
 
 
@@ -108,6 +121,8 @@ class _Entry:
     place: Place
     node: Node
     borrowed: bool
+    is_merged: bool = False
+    """It comes from what ``<<`` names."""
 
 
 @define
@@ -123,7 +138,7 @@ class _Reading:
     def value(self, node: Node, path: KeyPath, *, borrowed: bool) -> Plain:
         """Return what ``node`` says; ``borrowed``: it was reached through an alias."""
         if len(path) > MAX_DEPTH:
-            raise _TooMuchError(f"lists and mappings are nested more than {MAX_DEPTH} levels deep")
+            raise _TooMuchError("lists and mappings are nested {found} levels deep", MAX_DEPTH)
         if borrowed:
             self._spend()
         match node:
@@ -142,7 +157,7 @@ class _Reading:
     def _spend(self) -> None:
         self._budget -= 1
         if self._budget < 0:
-            raise _TooMuchError(f"the aliases (*name) unfold to more than {MAX_BORROWED} values")
+            raise _TooMuchError("the aliases (*name) unfold to {found} values", MAX_BORROWED)
 
     def _items(self, node: Items, path: KeyPath, *, borrowed: bool) -> Plain:
         items: list[Plain] = []
@@ -157,9 +172,12 @@ class _Reading:
         values: dict[str, Plain] = {}
         for key, entry in entries.items():
             self.report.places[(*path, key)] = entry.place
+            if entry.is_merged:
+                self.report.merged.add((*path, key))
             if node.is_flow and _holds_macros(path) and _is_blank(entry.node):
                 # ``{A: , B: x}`` has always declared an empty macro A.
                 values[key] = ""
+                self.report.forms[(*path, key)] = NOTHING
             else:
                 values[key] = self.value(entry.node, (*path, key), borrowed=entry.borrowed)
         return values
@@ -169,7 +187,8 @@ class _Reading:
         merged: Node | None = None
         for key_node, child in node.pairs:
             key = self._key(key_node, path, borrowed=borrowed)
-            merges = key == "<<" and _is_merge(key_node) and not _holds_macros(path)
+            # Quoted ones too: the reference writes the document anew, without the quotes.
+            merges = key == "<<" and not _holds_macros(path)
             if key is None:
                 continue
             if key in entries or (merges and merged):
@@ -180,54 +199,74 @@ class _Reading:
                 entries[key] = _Entry(key_node.place, child, borrowed)
         if merged is not None:
             # What is written out wins over what is merged, wherever it stands.
-            entries = self._merged(merged, path, borrowed=borrowed) | entries
+            found = self._merged(merged, path, borrowed=borrowed)
+            entries = {k: evolve(entry, is_merged=True) for k, entry in found.items()} | entries
         return entries
 
     def _merged(self, node: Node, path: KeyPath, *, borrowed: bool) -> dict[str, _Entry]:
         self._merging += 1
         if self._merging > MAX_DEPTH:
-            raise _TooMuchError(f"merges (<<) lead to each other more than {MAX_DEPTH} times")
+            raise _TooMuchError("merges (<<) lead to each other {found} times", MAX_DEPTH)
         entries: dict[str, _Entry] = {}
         for part, shared in _parts(node, borrowed=borrowed):
             self._spend()
             if isinstance(part, Table):
                 entries = self._entries(part, path, borrowed=shared) | entries
             else:
-                message = "the value of << must be a mapping, or a list of mappings"
-                self._fault((*path, "<<"), message, part.place, borrowed=borrowed)
+                found = "a list" if isinstance(part, Items) else "a single value"
+                text = "the value of << must be {expected}, found {found}"
+                told = Problem(text, "a mapping, or a list of mappings", found)
+                self._fault((*path, "<<"), told, part.place, borrowed=borrowed)
         self._merging -= 1
         return entries
 
     def _key(self, node: Node, path: KeyPath, *, borrowed: bool) -> str | None:
         target = node.target if isinstance(node, Alias) else node
         if isinstance(target, Scalar):
-            return self._text(target, (*path, target.text), borrowed=borrowed)
-        message = "a list or a mapping cannot be a key; quote it if it is meant as text"
-        self._fault(path, message, node.place, borrowed=borrowed)
+            return self._key_text(target, path, borrowed=borrowed)
+        found = "a list" if isinstance(target, Items) else "a mapping"
+        hint = "quote it if it is meant as text"
+        told = Problem("{found} cannot be a key", "a text", found, hint)
+        self._fault(path, told, node.place, borrowed=borrowed)
         return None
 
+    def _key_text(self, node: Scalar, path: KeyPath, *, borrowed: bool) -> str:
+        text = self._text(node, (*path, node.text), borrowed=borrowed)
+        if node.tag != scalars.BINARY:
+            return text
+        try:
+            return scalars.binary(text)
+        except MisfitError as exc:
+            self._fault((*path, text), exc.problem, node.place, borrowed=borrowed)
+            return text
+
     def _repeated(self, key: str, place: Place, path: KeyPath, *, borrowed: bool) -> None:
-        message = f"the key {key!r} is already defined further up in the same mapping"
-        self._fault(path, message, place, borrowed=borrowed)
+        text = "the key {found} is already defined further up in the same mapping"
+        told = Problem(text, "each key once", repr(key), "remove one of the two")
+        self._fault(path, told, place, borrowed=borrowed)
 
     def _scalar(self, node: Scalar, path: KeyPath, *, borrowed: bool) -> Plain:
         text = self._text(node, path, borrowed=borrowed)
-        try:
-            if node.tag is not None:
-                return scalars.by_tag(node.tag, text)
-        except ValueError as exc:
-            self._fault(path, str(exc), node.place, borrowed=borrowed)
-            return None
+        value = self._meaning(node, text, path, borrowed=borrowed)
+        tag = scalars.tag_of(text, value, node.tag, is_plain=node.is_plain)
+        if tag != scalars.TEXT_TAG:
+            self.report.forms[path] = (text, tag)
         if node.is_folded:
             self.report.folded.add(path)
-        if not node.is_plain:
-            return text
-        value = scalars.resolve(text)
-        if isinstance(value, int | float | Timestamp) and not borrowed:
+        if node.is_plain and isinstance(value, int | float | Timestamp) and not borrowed:
             meant = to_text(value)
             if meant != text:
                 self.report.spellings[path] = (text, meant)
         return value
+
+    def _meaning(self, node: Scalar, text: str, path: KeyPath, *, borrowed: bool) -> Plain:
+        if node.is_plain:
+            return scalars.resolve(text)
+        try:
+            return text if node.tag is None else scalars.by_tag(node.tag, text)
+        except MisfitError as exc:
+            self._fault(path, exc.problem, node.place, borrowed=borrowed)
+            return None
 
     def _again(self, node: Scalar) -> Node | None:
         """Return the list, mapping or quoted text that an unquoted reference stands for."""
@@ -260,7 +299,8 @@ class _Reading:
             text = text.strip(" \t")
         if _UNUSABLE.search(text):
             text = _UNUSABLE.sub("\ufffd", text)
-            problems += (Problem("the text holds a character that no program can be given"),)
+            told = "the text holds {found}, which no program can be given"
+            problems += (Problem(told, "other characters", "a NUL or half a surrogate pair"),)
         for problem in problems:
             self._fault(path, problem, node.place, borrowed=borrowed)
         return text
@@ -291,10 +331,6 @@ def _parts(node: Node, *, borrowed: bool) -> Iterator[tuple[Node, bool]]:
 def _holds_macros(path: KeyPath) -> bool:
     # There ``<<`` is a name like any other, and a wrong one.
     return path == ("macros",) or (len(path) == 3 and path[0] == "models" and path[2] == "macros")  # noqa: PLR2004 - models, id, macros
-
-
-def _is_merge(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.is_plain
 
 
 def _is_blank(node: Node) -> bool:

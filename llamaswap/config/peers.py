@@ -16,7 +16,7 @@ from llamaswap.config.names import full_name, local_names
 from llamaswap.config.schema import ModelConfig
 from llamaswap.config.sections import PeerConfig, ProfileConfig, SelectorConfig
 from llamaswap.config.structure import kept_places, structure
-from llamaswap.config.urls import url_problem
+from llamaswap.config.urls import check_url
 from llamaswap.policy.rules import ModelId
 
 
@@ -96,8 +96,9 @@ def _check_peer(peer: PeerConfig, path: KeyPath, report: Report) -> None:
             text = "proxy is required: give {expected}"
             expected = "the base URL of the peer"
             report.fault((*path, "proxy"), Problem(text, expected, "nothing"))
-        elif problem := url_problem(peer.proxy, "peer proxy"):
-            report.fault((*path, "proxy"), problem)
+        else:
+            outcome = "so the peer cannot be reached"
+            check_url(peer.proxy, (*path, "proxy"), report, outcome, "peer proxy")
     if not report.is_tainted((*path, "models")) and not peer.models:
         text = "peer models can not be empty: list the models that it offers"
         report.fault((*path, "models"), Problem(text, "at least one model", "none"))

@@ -16,11 +16,12 @@ from llamaswap.config.document import KeyPath, Plain, Problem, Report, path_text
 from llamaswap.config.filters import BY_ID, rename_by_id
 from llamaswap.config.macros import left_over
 from llamaswap.config.schema import FiltersConfig, ModelConfig
+from llamaswap.config.urls import MAX_PORT
+
+_COMMAND = "a cmd that uses ${PORT}"
 
 DEFAULT_PROXY = "http://localhost:${PORT}"
 """The ``proxy`` of a model that names none."""
-
-MAX_PORT = 65535
 
 
 @frozen
@@ -50,13 +51,13 @@ class Ports:
             return model
         port, self.next = self.next, self.next + 1
         self.slots[str(path[-1])] = PortSlot(port, model)
-        if port > MAX_PORT:
-            report.fault(
-                (*path, "cmd"),
-                f"there is no port left for this model: its ${{PORT}} would be {port}, "
-                f"and {MAX_PORT} is the last; choose a lower startPort",
+        if port > MAX_PORT and "${PORT}" not in str(model.get("proxy")):
+            # Else it is told of the address, which leads nowhere.
+            text = (
+                "there is no port left for this model: ${PORT} is {found}, the last is {expected}"
             )
-            report.taint((*path, "proxy"))
+            told = Problem(text, str(MAX_PORT), str(port), "choose a lower startPort")
+            report.warn((*path, "cmd"), told)
         filled = {key: _with_port(value, port) for key, value in model.items()}
         _refuse_composed(model, filled, path, report)
 
@@ -135,8 +136,9 @@ def _refuse_composed(before: Plain, after: Plain, path: KeyPath, report: Report)
     known = set(left_over(before, path))
     for place, name in left_over(after, path):
         if (place, name) not in known:
-            text = "unknown macro {found}: a port's number cannot be part of a name"
-            report.fault(place, Problem(text, found=f"${{{name}}}"))
+            text = "unknown macro {found}: a port's number cannot be part of {expected}"
+            told = Problem(text, "a macro's name", f"${{{name}}}", "give the macro another name")
+            report.fault(place, told)
 
 
 def _refuse(model: dict[str, Plain], path: KeyPath, report: Report) -> None:
@@ -151,23 +153,22 @@ def _refuse(model: dict[str, Plain], path: KeyPath, report: Report) -> None:
             report.taint(place)
             _refuse_proxy(model.get("cmd"), path, report)
         else:
-            report.fault(
-                place,
-                "unknown macro ${PORT}: the model has no port, because its cmd does not "
-                "use ${PORT}",
-            )
+            text = "unknown macro {found}: the model has no port, because its cmd does not use it"
+            report.fault(place, Problem(text, _COMMAND, "${PORT}", "put ${PORT} into cmd"))
 
 
 def _refuse_proxy(command: Plain, path: KeyPath, report: Report) -> None:
     if isinstance(command, str) and command.strip():
-        report.fault(
-            (*path, "proxy"),
-            "proxy uses ${PORT}, but cmd does not: put ${PORT} into cmd, or give proxy "
-            "the address where the command listens",
+        text, hint = (
+            "proxy uses {found}, but cmd does not",
+            ("put ${PORT} into cmd, or give proxy the address where the command listens"),
         )
+        told = Problem(text, _COMMAND, "${PORT}", hint, joint=": ")
+        report.fault((*path, "proxy"), told)
     else:
-        message = f"{path_text(path)} has no cmd: give the command that starts its server"
-        report.fault((*path, "cmd"), message)
+        text = f"{path_text(path)} has {{found}}: give {{expected}}"
+        told = Problem(text, "the command that starts its server", "no cmd")
+        report.fault((*path, "cmd"), told)
 
 
 def _left_in_names(model: dict[str, Plain], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

@@ -8,13 +8,12 @@ of the attempts is part of the dialect: ``017`` is octal, ``08`` a float.
 from __future__ import annotations
 
 import base64
-import binascii
 import calendar
 import math
 import re
 from collections.abc import Callable, Mapping
 
-from llamaswap.config.document import Plain, Timestamp
+from llamaswap.config.document import MisfitError, Plain, Problem, Timestamp
 
 _WORDS: Mapping[str, Plain] = (
     dict.fromkeys(("", "~", "null", "Null", "NULL"), None)
@@ -34,6 +33,8 @@ _BASES = {"hex": 16, "binary": 2, "octal": 8, "decimal": 10}
 _DECIMAL_DIGITS = 1000
 """Python refuses to read a number of more than 4300 digits; a 64 bit one has 20."""
 
+_LOOSE = re.compile(r"(?<![0-9])_|_(?![0-9])")
+
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 _TIMESTAMP = re.compile(
@@ -43,6 +44,18 @@ _TIMESTAMP = re.compile(
 )
 
 _TAG = "tag:yaml.org,2002:"
+
+BINARY = f"{_TAG}binary"
+
+TEXT_TAG = "!!str"
+_NAMES: Mapping[type, str] = {
+    bool: "!!bool",
+    int: "!!int",
+    float: "!!float",
+    Timestamp: "!!timestamp",
+    type(None): "!!null",
+}
+PLAIN_TAGS = frozenset(_NAMES.values())
 
 
 def resolve(text: str) -> Plain:
@@ -82,11 +95,25 @@ def by_tag(tag: str, text: str) -> Plain:
     """Return what ``text`` means under an explicit ``tag``.
 
     Raises:
-        ValueError: the text is none of what the tag says; ``str()`` is a sentence.
+        MisfitError: the text is none of what the tag says.
     """
     read = _TAGGED.get(tag.removeprefix(_TAG)) if tag.startswith(_TAG) else None
     # Unknown tags mean nothing here but that the author wanted no guessing.
     return text if read is None else read(text)
+
+
+def tag_of(text: str, value: Plain, tag: str | None, *, is_plain: bool) -> str:
+    """Return the short name of what a scalar is, as ``!!int``.
+
+    Args:
+        text: what is written.
+        value: what it means.
+        tag: the explicit one.
+        is_plain: it stands without quotes.
+    """
+    if tag is not None:
+        return f"!!{tag.removeprefix(_TAG)}" if tag.startswith(_TAG) else tag
+    return "!!merge" if is_plain and text == "<<" else _NAMES.get(type(value), TEXT_TAG)
 
 
 def _is_day(found: re.Match[str]) -> bool:
@@ -100,8 +127,9 @@ def _is_time(found: re.Match[str]) -> bool:
 
 
 def _number(text: str) -> int | float | None:
-    # A leading point rules out both an integer and, in the reference, underscores.
-    bare = text if text.startswith(".") else text.replace("_", "")
+    # Behind a leading point the reference lets underscores stand between digits alone.
+    is_odd = text.startswith(".") and _LOOSE.search(text)
+    bare = text if is_odd else text.replace("_", "")
     number = _integer(bare)
     if number is not None:
         return number
@@ -123,42 +151,53 @@ def _integer(text: str) -> int | None:
 def _tagged_int(text: str) -> Plain:
     value = resolve(text)
     if type(value) is not int:
-        raise ValueError(f"the tag !!int does not fit {text!r}")
+        raise _unfit("int", "a whole number", text)
     return value
 
 
 def _tagged_float(text: str) -> Plain:
     value = resolve(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"the tag !!float does not fit {text!r}")  # noqa: TRY004 - one class for all tags
+        raise _unfit("float", "a number", text)
     return float(value)
 
 
 def _tagged_bool(text: str) -> Plain:
     value = resolve(text)
     if not isinstance(value, bool):
-        raise ValueError(f"the tag !!bool does not fit {text!r}: write true or false")  # noqa: TRY004 - one class for all tags
+        raise _unfit("bool", "true or false", text)
     return value
 
 
 def _tagged_null(text: str) -> Plain:
     if resolve(text) is not None:
-        raise ValueError(f"the tag !!null does not fit {text!r}")
+        raise _unfit("null", "null or nothing", text)
     return None
 
 
 def _tagged_timestamp(text: str) -> Plain:
     stamp = timestamp(text)
     if stamp is None:
-        raise ValueError(f"the tag !!timestamp does not fit {text!r}")
+        raise _unfit("timestamp", "a date like 2024-07-18", text)
     return stamp
 
 
-def _tagged_binary(text: str) -> Plain:
+def binary(text: str) -> str:
+    """Return the text that is written in base64; what is no UTF-8 in it is replaced.
+
+    Raises:
+        MisfitError: it is no base64.
+    """
     try:
-        return base64.b64decode(text, validate=False).decode()
-    except (binascii.Error, ValueError) as exc:
-        raise ValueError("the tag !!binary does not fit: no base64 of UTF-8 text") from exc
+        raw = base64.b64decode(text.replace("\r", "").replace("\n", ""), validate=True)
+    except ValueError as exc:
+        raise _unfit("binary", "text in base64", text) from exc
+    return raw.decode(errors="replace")
+
+
+def _unfit(tag: str, expected: str, text: str) -> MisfitError:
+    sentence = f"the tag !!{tag} does not fit {{found}}: expected {{expected}}"
+    return MisfitError(Problem(sentence, expected, repr(text)))
 
 
 _TAGGED: Mapping[str, Callable[[str], Plain]] = {
@@ -167,5 +206,5 @@ _TAGGED: Mapping[str, Callable[[str], Plain]] = {
     "bool": _tagged_bool,
     "null": _tagged_null,
     "timestamp": _tagged_timestamp,
-    "binary": _tagged_binary,
+    "binary": binary,
 }

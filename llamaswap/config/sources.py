@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ _FORBIDDEN = re.compile(
 
 _FOLDED = re.compile("[\x85\u2028\u2029]")
 """What ends a line in YAML 1.1, so that only an escape brings it through."""
+
+
+_COLON = "\ufdd3"
+"""Stands for a colon that the parser must take for a letter: a noncharacter, as long."""
 
 
 class _BrokenError(Exception):
@@ -197,7 +202,36 @@ def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
 
 
 def _events(text: str) -> Iterator[Any]:
-    yield from yaml.parse(environment.hide(text), _LOADER)
+    """Parse ``text``, from the beginning again for each colon that must be hidden."""
+    is_ours = _COLON not in text
+    text, seen = environment.hide(text), 0
+    while True:
+        try:
+            for event in islice(yaml.parse(text, _LOADER), seen, None):
+                if is_ours and isinstance(event, yaml.ScalarEvent):
+                    value: str = event.value
+                    event.value = value.replace(_COLON, ":")
+                seen += 1
+                yield event
+        except yaml.MarkedYAMLError as exc:
+            at = _final_colon(text, exc) if is_ours else None
+            if at is None:
+                raise
+            text = f"{text[:at]}{_COLON}{text[at + 1 :]}"
+        else:
+            return
+
+
+def _final_colon(text: str, exc: yaml.MarkedYAMLError) -> int | None:
+    """Return where the C parser met a colon that ends a text in brackets, if it did.
+
+    In the reference ``[a:, b]`` holds the texts ``a:`` and ``b``. Nobody but a parser can
+    tell which colon is such a one, and this parser does, as an error.
+    """
+    if exc.problem != "found unexpected ':'" or exc.problem_mark is None:
+        return None
+    at: int = exc.problem_mark.index
+    return at if text[at : at + 2] in {":,", ":]", ":}"} else None
 
 
 def to_text(value: object) -> str:
@@ -308,12 +342,13 @@ class _Composer:
                 children = tuple(self._children(yaml.MappingEndEvent, depth))
             pairs = tuple(zip(children[::2], children[1::2], strict=True))
             return Table(pairs, place, is_flow=bool(event.flow_style))
-        is_plain = event.tag is None and event.implicit[0]
+        # A bare ``!`` says nothing, in the reference.
+        tag = None if event.tag == "!" else event.tag
         return Scalar(
             environment.reveal(event.value),
             place,
-            is_plain=is_plain,
-            tag=event.tag,
+            is_plain=tag is None and not event.style,
+            tag=tag,
             is_folded=event.style == ">",
             is_in_flow=bool(self.opened),
         )

@@ -20,7 +20,7 @@ from llamaswap.config.schema import Config
 def warn_respelled(report: Report) -> None:
     """Warn of the re-spelled values that stand where the schema has a text."""
     for path, (spelled, text) in report.spellings.items():
-        if _kind_at(Config, path) is str:
+        if kind_at(path) is str:
             report.warn(
                 path,
                 Problem(
@@ -29,8 +29,9 @@ def warn_respelled(report: Report) -> None:
             )
 
 
-def _kind_at(kind: Any, path: KeyPath) -> Any:
+def kind_at(path: KeyPath) -> Any:
     """Return the type that the schema has at ``path``; ``None``: it knows nothing there."""
+    kind: Any = Config
     for step in path:
         kind = _below(kind, step)
     return _single(kind)

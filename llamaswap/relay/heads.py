@@ -94,14 +94,28 @@ def _route(url: str) -> Route:
         raise ValueError("it must begin with http:// or https://")
     if not parts.hostname:
         raise ValueError("it names no host")
+    if parts.port == 0:
+        raise ValueError("nothing can listen on port 0")
+    host, authority = parts.hostname, parts.netloc.rpartition("@")[2]
+    if not authority.isascii():
+        host = _domain(host)
+        authority = host if parts.port is None else f"{host}:{parts.port}"
     return Route(
         secure=parts.scheme == "https",
-        host=parts.hostname,
+        host=host,
         port=parts.port or _DEFAULT_PORTS[parts.scheme],
-        authority=parts.netloc.rpartition("@")[2].encode("ascii"),
+        authority=authority.encode("ascii"),
         path=quote(parts.path, _PATH_SAFE).encode("ascii"),
         query=quote(parts.query, _QUERY_SAFE).encode("ascii"),
     )
+
+
+def _domain(host: str) -> str:
+    """Return the domain name that is written in letters beyond ASCII."""
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError as exc:
+        raise ValueError("its host has letters that no domain name can have") from exc
 
 
 def request_bytes(

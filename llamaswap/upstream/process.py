@@ -52,6 +52,9 @@ class UpstreamSpec:
     address: tuple[str, int] | None = None
     """Loopback host and port that must be free before the start; ``None``: not looked at."""
 
+    obstacle: str = ""
+    """What makes it useless to run it, in a sentence; empty: nothing that is known."""
+
     ready_within: float = 120.0
     """Seconds from the start to the first good health check."""
 
@@ -132,6 +135,8 @@ async def _wait_gone(tree: Tree) -> None:
 
 
 async def _start(spec: UpstreamSpec, environment: Mapping[str, str]) -> Tree:
+    if spec.obstacle:
+        raise StartError(spec.obstacle)
     if not spec.argv:
         raise StartError("the command is empty")
     if spec.address is not None:

@@ -135,3 +135,17 @@ def test_what_one_file_says_becomes_known_of_the_whole() -> None:
         "a.yaml:8:8: l[1]: odder",
     ]
     assert [str(warning) for warning in whole.warnings] == ["a.yaml:8:8: l[0]: odd"]
+
+
+def test_what_stands_elsewhere_is_forgotten() -> None:
+    report = Report()
+    for path in (("a",), ("a", "b"), ("ab",)):
+        report.places[path] = Place(1, 1)
+        report.forms[path] = ("1", "!!int")
+        report.merged.add(path)
+        report.folded.add(path)
+
+    report.forget(("a",))
+
+    assert list(report.places) == list(report.forms) == [("ab",)]
+    assert report.merged == report.folded == {("ab",)}

@@ -36,8 +36,11 @@ JOINED: dict[str, tuple[tuple[str, ...], dict[str, Plain] | None]] = {
         {"apiKeys": ["k1", "k2", "k1", "k3"]},
     ),
     "lists inside lists stay items": (("l: [[1]]", "l: [[2]]"), {"l": [[1], [2]]}),
-    "equal values, however they are written": (
-        ("a: info\nb: 0x10\nc: ${env.V}\nd: 2024-07-18\ne: .nan", 'a: "info"\nb: 16\nc: ${env.V}'),
+    "values that are written alike": (
+        (
+            "a: info\nb: 0x10\nc: ${env.V}\nd: 2024-07-18\ne: .nan\nf: ! 5\ng: !foo x\nh: !!str 5",
+            "a: \"info\"\nb: 0x10\nc: 5\nd: 2024-07-18\ne: .nan\nf: !!int '5'\ng: !foo x\nh: '5'",
+        ),
         None,
     ),
     "nothing on one side, however it is written": (
@@ -60,6 +63,19 @@ JOINED: dict[str, tuple[tuple[str, ...], dict[str, Plain] | None]] = {
             "x-b": {"ttl": 2},
         },
     ),
+    "a macro of nothing in braces and another": (
+        ("macros: {A: , B: x}", "macros: {A: y}", "macros: {A: }"),
+        {"macros": {"A": "y", "B": "x"}},
+    ),
+    "what is written out over what is merged": (
+        ("x: {<<: {a: {b: 1}, c: 2}}", "x: {a: {d: 0x1}}", "x: {<<: {a: {b: 5}}, c: }"),
+        {"x": {"a": {"d": 1}, "c": 2}},
+    ),
+    "what is merged with what is merged": (
+        ("x: {<<: {a: [1]}}", "x: {<<: {a: [2]}}"),
+        {"x": {"a": [1, 2]}},
+    ),
+    "what is merged over nothing": (("x: {a: }", "x: {<<: {a: 1}}"), {"x": {"a": 1}}),
     "an alias and a mapping": (
         ("x: &h {a: 1}\nhooks: *h", "hooks: {b: 2}"),
         {"x": {"a": 1}, "hooks": {"a": 1, "b": 2}},
@@ -79,6 +95,18 @@ def test_files_are_joined(texts: tuple[str, ...], values: dict[str, Plain] | Non
 
 CLASHES = {
     "values": ("a: 1", "a: 2", "b:1:1: a: conflict at a: another value is in a:1:1"),
+    "one number in two ways": ("a: 16", "a: 0x10", "another value is in a:1:1; write it alike"),
+    "one switch in two ways": ("a: true", "a: True", "write it alike in both"),
+    "one date in two ways": ("a: 2024-07-18", "a: 2024-7-18", "write it alike in both"),
+    "a tag and none": ("a: !foo info", "a: info", "write it alike in both"),
+    "two tags": ("a: !foo x", "a: !bar x", "write it alike in both"),
+    "base64 and a text": ("a: !!binary aGk=", "a: hi", "write it alike in both"),
+    "whole and broken": ("a: 1", "a: 1.0", "another value is in a:1:1"),
+    "what was written out over what was merged": (
+        "x: {<<: {a: 1}}",
+        "x: {a: 2}",
+        "c:2:5: x.a: conflict at x.a: another value is in b:1:5",
+    ),
     "a number and a text": ("a: 16", 'a: "16"', "a text here, but a number in a:1:1"),
     "a number and a switch": ("a: 1", "a: true", "true or false here, but a number in a:1:1"),
     "a date and a text": ("a: 2024-07-18", "a: x", "a text here, but a date in a:1:1"),
@@ -113,17 +141,63 @@ CLASHES = {
 
 @pytest.mark.parametrize(("first", "second", "told"), CLASHES.values(), ids=CLASHES)
 def test_clashes_are_told_with_both_places(first: str, second: str, told: str) -> None:
-    third = "a: 2" if told.startswith("c:") else "{}"
+    third = "a: 2\nx: {a: 3}" if told.startswith("c:") else "{}"
     _, report = merged(first, second, third)
 
     (fault,) = report.faults
     assert told in str(fault)
 
 
-def test_conflict_does_not_repeat_values_which_may_be_secrets() -> None:
-    _, report = merged("macros: {key: sk-one}", "macros: {key: sk-two}")
+PARTS = {
+    "logLevel: info\n": (
+        "logLevel: debug",
+        "conflict at logLevel: 'debug' here, but 'info' in a:1:1; remove one of the two",
+        ("'debug'", "'info'", "remove one of the two"),
+    ),
+    "startPort: 16\n": (
+        "startPort: 0x10",
+        "conflict at startPort: 0x10 here, but 16 in a:1:1; write it alike in both",
+        ("0x10", "16", "write it alike in both"),
+    ),
+    "logLevel: !foo info\n": (
+        "logLevel: info",
+        "conflict at logLevel: 'info' here, but !foo info in a:1:1; write it alike in both",
+        ("'info'", "!foo info", "write it alike in both"),
+    ),
+    "macros: {k: 1}\n": (
+        "macros: {k: 2}",
+        "conflict at macros.k: another value is in a:1:10; remove one of the two",
+        ("another value", "the value in a:1:10", "remove one of the two"),
+    ),
+    "globalTTL: 5\n": (
+        "globalTTL: [5]",
+        "conflict at globalTTL: a list here, but a number in a:1:1; remove one of the two",
+        ("a list", "a number", "remove one of the two"),
+    ),
+    "models: {m: {}}\n": (
+        "models: {m: {}}",
+        "duplicate models key 'm': it is also in a:1:10; remove it from one of the files",
+        ("'m'", "each key in one file", "remove it from one of the files"),
+    ),
+}
 
-    assert "sk-" not in str(report.faults[0])
+
+@pytest.mark.parametrize(("first", "told"), PARTS.items())
+def test_a_clash_says_what_is_where(first: str, told: tuple[str, str, tuple[str, ...]]) -> None:
+    second, message, parts = told
+    _, report = merged(first, second)
+
+    (fault,) = report.faults
+    assert fault.message == message
+    assert (fault.found, fault.expected, fault.suggestion) == parts
+
+
+def test_conflict_does_not_repeat_values_which_may_be_secrets() -> None:
+    first = "macros: {key: sk-one}\nx: {y: sk-one}\napiKeys: sk-one"
+    _, report = merged(first, first.replace("one", "two"))
+
+    assert len(report.faults) == 3
+    assert not any("sk-" in str(fault) for fault in report.faults)
 
 
 def test_places_stay_with_what_is_written_there() -> None:
@@ -139,6 +213,15 @@ def test_places_stay_with_what_is_written_there() -> None:
         ("x",): Place(5, 1, "b"),
         ("x", 0): Place(5, 5, "b"),
     }
+
+
+def test_the_place_and_the_form_are_those_of_who_wins() -> None:
+    _, report = merged("x: {<<: {a: {b: 01}}}\ny: ~", "x: {a: {c: 02}}\ny: x")
+
+    assert report.places[("x", "a")] == Place(1, 5, "b")
+    assert ("x", "a", "b") not in report.places
+    assert report.forms == {("x", "a", "c"): ("02", "!!int")}
+    assert report.merged == set()
 
 
 def test_complaints_move_with_what_they_are_about() -> None:

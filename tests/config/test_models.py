@@ -41,17 +41,10 @@ def test_special_numbers_of_a_model_mean_that_nothing_is_said() -> None:
             ),
         ),
         (
-            ModelConfig(proxy=""),
+            ModelConfig(proxy="1:1"),
             (
-                "models.m.proxy: proxy is empty: give an address, or leave it out to get "
-                "http://localhost:${PORT}"
-            ),
-        ),
-        (
-            ModelConfig(proxy="gpu:1"),
-            (
-                "models.m.proxy: invalid proxy URL 'gpu:1': expected http:// or https:// in front; "
-                "did you mean 'http://gpu:1'?"
+                "models.m.proxy: invalid proxy URL '1:1': expected http:// or https:// in front; "
+                "did you mean 'http://1:1'?"
             ),
         ),
     ],
@@ -62,6 +55,35 @@ def test_impossible_model_is_refused(model: ModelConfig, fault: str) -> None:
     check_model(model, M, {}, report)
 
     assert [str(fault) for fault in report.faults] == [fault]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "warning"),
+    [
+        (
+            "",
+            (
+                "models.m.proxy: invalid proxy URL '': expected the address of a server, so the "
+                "model cannot be started; leave proxy out to get http://localhost:${PORT}"
+            ),
+        ),
+        (
+            "gpu:1",
+            (
+                "models.m.proxy: invalid proxy URL 'gpu:1': expected http:// or https:// in front, "
+                "so the model cannot be started; did you mean 'http://gpu:1'?"
+            ),
+        ),
+    ],
+)
+def test_proxy_that_cannot_work_is_told_in_a_warning(proxy: str, warning: str) -> None:
+    report = Report()
+
+    model = check_model(ModelConfig(cmd="s", proxy=proxy), M, {}, report)
+
+    assert model.proxy == proxy
+    assert report.faults == ()
+    assert [str(told) for told in report.warnings] == [warning]
 
 
 def test_proxy_stays_as_it_is_written() -> None:

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamaswap.config import sources
-from llamaswap.config.document import Place, Plain, Report, Timestamp
+from llamaswap.config.document import (
+    NOTHING,
+    Form,
+    KeyPath,
+    Place,
+    Plain,
+    Report,
+    Timestamp,
+)
 from llamaswap.config.nodes import to_plain
 
 
@@ -25,7 +33,11 @@ def _told(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
 SAYS: dict[str, Plain] = {
     "a: yes\non: off": {"a": "yes", "on": "off"},
     "a: '5'\nb: 5\nc: \"5\"": {"a": "5", "b": 5, "c": "5"},
-    "a: !foo 5\nb: ! 5\nc: !foo [1]": {"a": "5", "b": "5", "c": [1]},
+    "a: !foo 5\nb: ! 5\nc: !foo [1]": {"a": "5", "b": 5, "c": [1]},
+    # A bare ! says nothing.
+    "a: ! '5'\nb: !<!> 5\nc: ! \nd: ! |\n  5": {"a": "5", "b": 5, "c": None, "d": "5"},
+    "a: !!set {b, c}": {"a": {"b": None, "c": None}},
+    "!!binary YQ==: !!binary YWI=": {"a": "ab"},
     "a: !!str 5\nb: !!int '5'": {"a": "5", "b": 5},
     "a: 2024-07-18": {"a": Timestamp("2024-07-18T00:00:00Z")},
     "{a: , b: 2024-07-18 10:11:12}": {"a": None, "b": Timestamp("2024-07-18T10:11:12Z")},
@@ -51,8 +63,10 @@ SAYS: dict[str, Plain] = {
     "- &l [{x: 1}, {y: 2}]\n- {<<: *l}": [[{"x": 1}, {"y": 2}], {"x": 1, "y": 2}],
     # Shallow: a list is replaced, not lengthened.
     "- &a {x: [1]}\n- {<<: *a, x: [2]}": [{"x": [1]}, {"x": [2]}],
-    # A quoted << is a key; so is one among macros, where an empty one counts as text.
-    '{"<<": 1}': {"<<": 1},
+    # However it is written; but among macros it is a name, where an empty one counts as text.
+    'a: {"<<": {b: 1}}': {"a": {"b": 1}},
+    "a: {!foo '<<': {b: 1}, b: 2}": {"a": {"b": 2}},
+    "- &k <<\n- {*k : {b: 1}}": ["<<", {"b": 1}],
     "macros: {<<: 1, A: , B: ~}": {"macros": {"<<": 1, "A": "", "B": None}},
     "models: {m: {macros: {<<: {}}}}": {"models": {"m": {"macros": {"<<": {}}}}},
     "macros:\n  A:": {"macros": {"A": None}},
@@ -152,31 +166,43 @@ def test_nothing_is_read_again_by_one_who_knows_no_yaml() -> None:
     assert to_plain(root, {"V": "[k1]"}, Report()) == {"a": "[k1]"}
 
 
+ONCE = "; remove one of the two"
+MERGE = "the value of << must be a mapping, or a list of mappings"
+
 TOLD = {
-    "a: 1\na: 2": ["f:2:1: a: the key 'a' is already defined further up in the same mapping"],
-    "a: 1\n'a': 2": ["f:2:1: a: the key 'a' is already defined further up in the same mapping"],
+    "a: 1\na: 2": [
+        f"f:2:1: a: the key 'a' is already defined further up in the same mapping{ONCE}"
+    ],
+    "a: 1\n'a': 2": [
+        f"f:2:1: a: the key 'a' is already defined further up in the same mapping{ONCE}"
+    ],
+    "a: {<<: {}, '<<': 2}": [
+        f"f:1:13: a.<<: the key '<<' is already defined further up in the same mapping{ONCE}"
+    ],
     "x-y: {b: {c: 1, c: 2}}": [
-        "f:1:17: x-y.b.c: the key 'c' is already defined further up in the same mapping"
+        f"f:1:17: x-y.b.c: the key 'c' is already defined further up in the same mapping{ONCE}"
     ],
     "a: {<<: {}, <<: {}}": [
-        "f:1:13: a.<<: the key '<<' is already defined further up in the same mapping"
+        f"f:1:13: a.<<: the key '<<' is already defined further up in the same mapping{ONCE}"
     ],
     "a: 1\n${env.A}: 2": [
-        "f:2:1: a: the key 'a' is already defined further up in the same mapping"
+        f"f:2:1: a: the key 'a' is already defined further up in the same mapping{ONCE}"
     ],
-    "a: {<<: ~}": ["f:1:9: a.<<: the value of << must be a mapping, or a list of mappings"],
-    "a: {<<: [{}, 5]}": ["f:1:14: a.<<: the value of << must be a mapping, or a list of mappings"],
-    "a: {[x]: 1}": [
-        "f:1:5: a: a list or a mapping cannot be a key; quote it if it is meant as text"
-    ],
+    "a: {<<: ~}": [f"f:1:9: a.<<: {MERGE}, found a single value"],
+    "a: {<<: [{}, [5]]}": [f"f:1:14: a.<<: {MERGE}, found a list"],
+    "a: {[x]: 1}": ["f:1:5: a: a list cannot be a key; quote it if it is meant as text"],
+    "a: {{x: 1}: 1}": ["f:1:5: a: a mapping cannot be a key; quote it if it is meant as text"],
     "a: ${env.X} ${env.Y}\nb: ${env.X}": [
         "f:1:4: a: the environment variable X is not set",
         "f:1:4: a: the environment variable Y is not set",
         "f:2:4: b: the environment variable X is not set",
     ],
     "${env.X}: 1": ["f:1:1: ${env.X}: the environment variable X is not set"],
-    "a: !!int x": ["f:1:4: a: the tag !!int does not fit 'x'"],
-    'a: "x\\0"': ["f:1:4: a: the text holds a character that no program can be given"],
+    "a: !!int x": ["f:1:4: a: the tag !!int does not fit 'x': expected a whole number"],
+    "!!binary x: 1": ["f:1:1: x: the tag !!binary does not fit 'x': expected text in base64"],
+    'a: "x\\0"': [
+        "f:1:4: a: the text holds a NUL or half a surrogate pair, which no program can be given"
+    ],
     # What is wrong below an anchor is told there, not at each use.
     "a: &a {x: ${env.X}}\nb: *a\nc: {<<: *a}": [
         "f:1:11: a.x: the environment variable X is not set"
@@ -187,6 +213,54 @@ TOLD = {
 @pytest.mark.parametrize(("text", "faults"), TOLD.items())
 def test_mistakes_are_told(text: str, faults: list[str]) -> None:
     assert _told(text, {"A": "a"}) == faults
+
+
+PARTS = {
+    "a: 1\na: 2": ("'a'", "each key once", "remove one of the two"),
+    "a: {<<: 5}": ("a single value", "a mapping, or a list of mappings", ""),
+    "a: {[x]: 1}": ("a list", "a text", "quote it if it is meant as text"),
+    "a: !!bool yes": ("'yes'", "true or false", ""),
+    'a: "x\\0"': ("a NUL or half a surrogate pair", "other characters", ""),
+}
+
+
+@pytest.mark.parametrize(("text", "parts"), PARTS.items())
+def test_what_is_told_has_parts(text: str, parts: tuple[str, str, str]) -> None:
+    (fault,) = _read(text)[1].faults
+
+    assert (fault.found, fault.expected, fault.suggestion) == parts
+
+
+FORMS = {
+    "a: x\nb: 'x'\nc: !!str 5\nd: '5'": {},
+    "a: 0x10\nb: True\nc: 1.0\nd: ~\ne:": {
+        ("a",): ("0x10", "!!int"),
+        ("b",): ("True", "!!bool"),
+        ("c",): ("1.0", "!!float"),
+        ("d",): ("~", "!!null"),
+        ("e",): NOTHING,
+    },
+    "- !foo x\n- !!int '5'\n- !!binary YQ==\n- <<\n- '<<'\n- ${env.A}": {
+        (0,): ("x", "!foo"),
+        (1,): ("5", "!!int"),
+        (2,): ("YQ==", "!!binary"),
+        (3,): ("<<", "!!merge"),
+        (5,): ("007", "!!int"),
+    },
+    "macros: {A: , B: 'x'}": {("macros", "A"): NOTHING},
+    "a: 2024-7-18": {("a",): ("2024-7-18", "!!timestamp")},
+}
+
+
+@pytest.mark.parametrize(("text", "forms"), FORMS.items())
+def test_it_is_known_how_values_are_written(text: str, forms: dict[KeyPath, Form]) -> None:
+    assert _read(text, {"A": "007"})[1].forms == forms
+
+
+def test_it_is_known_what_is_merged() -> None:
+    _, report = _read("a: {b: 1, <<: [{c: {d: 1}}, {b: 2}]}")
+
+    assert report.merged == {("a", "c")}
 
 
 def test_borrowed_mistake_leaves_a_taint() -> None:

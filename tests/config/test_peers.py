@@ -48,11 +48,11 @@ REFUSED: dict[str, tuple[Plain, list[str]]] = {
         ],
     ),
     "a bad address": (
-        {"proxy": "h:1", "models": ["x"]},
+        {"proxy": "1:1", "models": ["x"]},
         [
             (
-                "peers.p.proxy: invalid peer proxy URL 'h:1': expected http:// or https:// in "
-                "front; did you mean 'http://h:1'?"
+                "peers.p.proxy: invalid peer proxy URL '1:1': expected http:// or https:// in "
+                "front; did you mean 'http://1:1'?"
             )
         ],
     ),
@@ -122,3 +122,18 @@ def test_every_other_name_is_taken() -> None:
         "s": "the selector ID",
         "q": "the pin of the profile 'night',",
     }
+
+
+def test_peer_that_nobody_can_reach_is_told_in_a_warning() -> None:
+    report = Report()
+
+    peers = build_peers({"p": {"proxy": "gpu:1", "models": ["x"]}}, report)
+
+    assert peers["p"].proxy == "gpu:1"
+    assert report.faults == ()
+    assert [str(warning) for warning in report.warnings] == [
+        (
+            "peers.p.proxy: invalid peer proxy URL 'gpu:1': expected http:// or https:// in front, "
+            "so the peer cannot be reached; did you mean 'http://gpu:1'?"
+        )
+    ]

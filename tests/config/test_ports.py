@@ -73,7 +73,7 @@ def test_other_field_with_a_port_that_there_is_not_is_refused() -> None:
     assert [str(fault) for fault in report.faults] == [
         (
             "models.m.name: unknown macro ${PORT}: the model has no port, because its cmd does not "
-            "use ${PORT}"
+            "use it; put ${PORT} into cmd"
         )
     ]
 
@@ -90,18 +90,48 @@ def test_command_that_cannot_be_read_is_fault_enough() -> None:
     assert report.is_tainted(("models", "n", "proxy"))
 
 
-def test_there_is_no_port_after_the_last() -> None:
+def test_port_after_the_last_is_told_of_a_command_that_alone_has_it() -> None:
     report = Report()
     ports = Ports(65535)
+    model: dict[str, Plain] = {"cmd": "s ${PORT}", "proxy": "http://h"}
 
-    ports.fill({"cmd": "s ${PORT}"}, M, report)
-    ports.fill({"cmd": "s ${PORT}"}, ("models", "n"), report)
+    ports.fill(model, M, report)
+    filled = ports.fill(model, ("models", "n"), report)
 
-    assert [str(fault) for fault in report.faults] == [
+    (warning,) = report.warnings
+    assert (warning.path, warning.found, warning.expected) == ("models.n.cmd", "65536", "65535")
+    assert "no port left for this model: ${PORT} is 65536, the last is 65535" in warning.message
+    assert "choose a lower startPort" in warning.message
+    assert filled["cmd"] == "s 65536"
+    assert report.faults == ()
+
+
+def test_port_after_the_last_in_an_address_is_left_to_who_looks_at_that() -> None:
+    report = Report()
+
+    filled = Ports(65536).fill({"cmd": "s ${PORT}", "proxy": "http://h:${PORT}"}, M, report)
+
+    assert filled["proxy"] == "http://h:65536"
+    assert (report.faults, report.warnings) == ((), ())
+
+
+def test_faults_say_what_is_there_and_what_would_be_right() -> None:
+    report = Report()
+
+    Ports(1).fill({"cmd": "s", "name": "${PORT}", "proxy": "http://h:${PORT}"}, M, report)
+    Ports(1).fill({"proxy": "http://h:${PORT}"}, ("models", "n"), report)
+    Ports(1).fill({"cmd": "${PORT} ${x${PORT}}"}, ("models", "o"), report)
+
+    assert [(f.path, f.found, f.expected, f.suggestion) for f in report.faults] == [
+        ("models.m.name", "${PORT}", "a cmd that uses ${PORT}", "put ${PORT} into cmd"),
         (
-            "models.n.cmd: there is no port left for this model: its ${PORT} would be 65536, and "
-            "65535 is the last; choose a lower startPort"
-        )
+            "models.m.proxy",
+            "${PORT}",
+            "a cmd that uses ${PORT}",
+            "put ${PORT} into cmd, or give proxy the address where the command listens",
+        ),
+        ("models.n.cmd", "no cmd", "the command that starts its server", ""),
+        ("models.o.cmd", "${x1}", "a macro's name", "give the macro another name"),
     ]
 
 
@@ -113,7 +143,7 @@ def test_name_of_parameters_with_a_port_that_there_is_not_is_refused() -> None:
     assert [str(fault) for fault in report.faults] == [
         (
             "models.m.filters.setParamsByID.m:${PORT}: unknown macro ${PORT}: the model has no "
-            "port, because its cmd does not use ${PORT}"
+            "port, because its cmd does not use it; put ${PORT} into cmd"
         )
     ]
 
@@ -178,7 +208,7 @@ def test_a_number_of_a_port_completes_no_name() -> None:
 
     Ports(5800).fill(model, M, report)
 
-    why = "a port's number cannot be part of a name"
+    why = "a port's number cannot be part of a macro's name; give the macro another name"
     assert [str(fault) for fault in report.faults] == [
         f"models.m.cmd: unknown macro ${{x5800}}: {why}",
         f"models.m.cmdStop: unknown macro ${{env.A5800}}: {why}",

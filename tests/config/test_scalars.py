@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaswap.config.document import Plain, Timestamp
+from llamaswap.config.document import MisfitError, Plain, Timestamp
 from llamaswap.config.scalars import by_tag, resolve
 
 WORDS: dict[str, Plain] = {
@@ -66,7 +66,14 @@ WORDS: dict[str, Plain] = {
     "inf": "inf",
     "1e400": "1e400",
     "._5": "._5",
-    ".5_0": ".5_0",
+    # Behind a leading point underscores stand between digits alone.
+    ".5_0": 0.5,
+    ".1_0e1_0": 1e9,
+    "+._5_": 0.5,
+    ".5_": ".5_",
+    ".5__0": ".5__0",
+    ".5_e1": ".5_e1",
+    ".5e_1": ".5e_1",
     "_1": "_1",
     "-": "-",
     "0x": "0x",
@@ -137,6 +144,8 @@ TAGGED: dict[tuple[str, str], Plain] = {
     ("str", "5"): "5",
     ("timestamp", "2024-07-18"): Timestamp("2024-07-18T00:00:00Z"),
     ("binary", "aGVs\nbG8="): "hello",
+    ("binary", ""): "",
+    ("binary", "/w=="): "\ufffd",
     ("odd", "5"): "5",
 }
 
@@ -166,9 +175,12 @@ def test_tag_of_somebody_else_makes_a_text(tag: str) -> None:
         ("null", "x"),
         ("timestamp", "today"),
         ("binary", "a"),
-        ("binary", "/w=="),
+        ("binary", "aG k="),
+        ("binary", "=="),
+        ("binary", "~"),
+        ("int", ""),
     ],
 )
 def test_tag_that_contradicts_is_refused(kind: str, text: str) -> None:
-    with pytest.raises(ValueError, match=f"the tag !!{kind} does not fit"):
+    with pytest.raises(MisfitError, match=f"the tag !!{kind} does not fit"):
         by_tag(f"tag:yaml.org,2002:{kind}", text)

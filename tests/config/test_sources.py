@@ -23,6 +23,13 @@ def _told(text: str) -> list[str]:
     return [str(fault) for fault in report.faults]
 
 
+def _says(text: str) -> Plain:
+    report = Report()
+    root = sources.parse(text, report)
+    assert root is not None, report.faults
+    return to_plain(root, {"X": "v", "Y": "a:, b:"}, report, sources.reread)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -203,6 +210,30 @@ def test_reference_to_the_environment_is_no_syntax() -> None:
     ]
 
 
+FLOWS: dict[str, Plain] = {
+    "[a:, b]": ["a:", "b"],
+    "[a:]": ["a:"],
+    "['${env.Y}', ${env.Y}]": ["a:, b:", "a:", "b:"],
+    f"[{'a:, ' * 200}b]": [*["a:"] * 200, "b"],
+    "[a:b:, a::, -:]": ["a:b:", "a::", "-:"],
+    "{x: http:}": {"x": "http:"},
+    "{x: a:,y: b:, z:, w}": {"x": "a:", "y": "b:", "z:": None, "w": None},
+    "[\U0001f600é:, ${env.X}:,\r\n  c:]": ["\U0001f600é:", "v:", "c:"],
+    '["a":, {"b":[1]}, "c:,"] # d:,': [{"a": None}, {"b": [1]}, "c:,"],
+    "a: b:,c\nd: [e:,\n f:\n ]": {"a": "b:,c", "d": ["e:", {"f": None}]},
+}
+
+
+@pytest.mark.parametrize(("text", "value"), FLOWS.items())
+def test_a_text_in_brackets_may_end_in_a_colon(text: str, value: Plain) -> None:
+    assert _says(text) == value
+
+
+def test_a_text_with_our_mark_for_a_colon_is_left_alone() -> None:
+    assert sources.parse("[a\ufdd3:, b]", Report()) is None
+    assert _says("[a\ufdd3, b]") == ["a\ufdd3", "b"]
+
+
 BROKEN = {
     "a: [1,\n  {b: c\nd: e\n": "f:2:3: YAML parse error: while parsing a flow mapping, "
     "did not find expected ',' or '}', found ':'; what begins with { ends with }",
@@ -219,6 +250,9 @@ BROKEN = {
     "that cannot start any token; indent with blanks, not with tabs",
     "a: [${X}]": "f:1:6: YAML parse error: while parsing a flow sequence, "
     "did not find expected ',' or ']', found '{'; put quotes around a text with ${...} in it",
+    # Places are those of the text as it is written, also behind a colon that ends a text.
+    "a: [b:, c]\nd: [e:[f]]": "f:2:6: YAML parse error: while scanning a plain scalar, "
+    "found unexpected ':'",
     "a: *b": "f:1:4: YAML parse error: unknown anchor 'b': none of this name stands above; "
     "put quotes around a text that begins with '*'",
     "a: &base 1\nb: *bass": "f:2:4: YAML parse error: unknown anchor 'bass': none of this name "

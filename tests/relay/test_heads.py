@@ -65,9 +65,18 @@ def test_address_is_taken_apart() -> None:
     )
 
 
+def test_letters_beyond_ascii_are_written_as_domain_names_are() -> None:
+    found = route("http://user:secret@gr\xfcn.example:8080/a")
+    assert (found.host, found.authority) == ("xn--grn-ioa.example", b"xn--grn-ioa.example:8080")
+    assert route("http://gr\xfcn").authority == b"xn--grn-ioa"
+
+
 BAD_ADDRESSES = {
     "ftp://h": "the address 'ftp://h' of m cannot be used: it must begin with http:// or https://",
     "http://": "the address 'http://' of m cannot be used: it names no host",
+    "http://h:0": "the address 'http://h:0' of m cannot be used: nothing can listen on port 0",
+    "http://\xfc..x": "the address 'http://\xfc..x' of m cannot be used: its host has letters that "
+    "no domain name can have",
     "http://h:x": "the address 'http://h:x' of m cannot be used: Port could not be cast to "
     "integer value as 'x'",
 }

@@ -63,6 +63,7 @@ async def test_the_end_of_a_ready_process_is_returned_in_a_sentence(
     ("spec", "error"),
     [
         (UpstreamSpec(()), "StartError: the command is empty"),
+        (UpstreamSpec(("/",), obstacle="there is no port 0"), "StartError: there is no port 0"),
         (
             UpstreamSpec(("no-such-program", "--port", "1")),
             "StartError: cannot run no-such-program: No such file or directory",
