@@ -14,6 +14,7 @@ from llamaswap.config.checks import check_preload, check_top
 from llamaswap.config.document import KeyPath, Place, Plain, Report, path_text
 from llamaswap.config.expansion import expand_document, section_at
 from llamaswap.config.groups import build_groups, find_routing
+from llamaswap.config.indentation import refuse_misplaced
 from llamaswap.config.keys import survey
 from llamaswap.config.models import build_models, with_slots
 from llamaswap.config.names import BaseNames, local_names
@@ -29,6 +30,7 @@ from llamaswap.config.structure import structure
 def build(top: Mapping[str, Plain], report: Report) -> Config:
     """Return what the document with the keys ``top`` asks for; faults go to ``report``."""
     unsupported = survey(top, report)
+    refuse_misplaced(top, report)
     expansion = expand_document(top, report)
     return evolve(
         build_filled(expansion.document, report, expansion.slots),

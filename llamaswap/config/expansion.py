@@ -97,11 +97,17 @@ def _filled_model(
     model: str, value: Plain, shared: Scope, ports: Ports, report: Report
 ) -> dict[str, Plain]:
     path = ("models", model)
-    if value is not None and not isinstance(value, dict):
-        report.fault(path, misfit("a mapping of keys", value).problem)
+    if value is None:
+        # As in the reference it has no default, so it loads; that it has no command is told.
         report.taint((*path, "proxy"))
         return {}
-    fields = dict(value or {})
+    if not isinstance(value, dict):
+        if not report.is_tainted(path):
+            report.fault(path, misfit("a mapping of keys", value).problem)
+        for key in ("cmd", "proxy"):
+            report.taint((*path, key))
+        return {}
+    fields = dict(value)
     macros = fields.pop("macros", None)
     scope = shared.within(model, declare(macros, (*path, "macros"), report))
     if "filters" in fields:

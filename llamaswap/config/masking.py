@@ -48,11 +48,6 @@ def masked(values: dict[str, Plain], secrets: Iterable[str]) -> dict[str, Plain]
     return {name: _hidden(value, pattern) for name, value in values.items()}
 
 
-def without_passwords(text: str) -> str:
-    """Return ``text`` with `MASK` for the passwords of the URLs in it."""
-    return _IN_URL.sub(lambda found: found[0].removesuffix(f"{found[1]}@") + f"{MASK}@", text)
-
-
 def _secrets_of_model(model: ModelConfig) -> Iterator[str]:
     for text in (model.proxy, model.cmd, model.cmd_stop, *model.env):
         yield from _IN_URL.findall(text)

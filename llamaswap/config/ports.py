@@ -147,7 +147,7 @@ def _refuse(model: dict[str, Plain], path: KeyPath, report: Report) -> None:
     for place, name in (*left_over(model, path), *_left_in_names(model, path)):
         if name != "PORT":
             continue
-        if not is_known:
+        if not is_known or report.is_told(place):
             report.taint(place)
         elif place == (*path, "proxy"):
             report.taint(place)
@@ -159,10 +159,8 @@ def _refuse(model: dict[str, Plain], path: KeyPath, report: Report) -> None:
 
 def _refuse_proxy(command: Plain, path: KeyPath, report: Report) -> None:
     if isinstance(command, str) and command.strip():
-        text, hint = (
-            "proxy uses {found}, but cmd does not",
-            ("put ${PORT} into cmd, or give proxy the address where the command listens"),
-        )
+        text = "proxy uses {found}, but cmd does not"
+        hint = "put ${PORT} into cmd, or give proxy the address where the command listens"
         told = Problem(text, _COMMAND, "${PORT}", hint, joint=": ")
         report.fault((*path, "proxy"), told)
     else:

@@ -28,7 +28,8 @@ from llamaswap.config.syntax import Spot
 TEXT = "<text>"
 """What faults call a text that came without a file."""
 
-# The C parser is twenty times as fast and takes tabs where the reference does.
+# The C parser is twenty times as fast and takes tabs where the reference does. The
+# other one, for systems without it, finds a mapping in ``[a:, b]`` (see `_final_colon`).
 _LOADER = getattr(yaml, "CLoader", yaml.Loader)
 
 _FORBIDDEN = re.compile(
@@ -71,7 +72,8 @@ def gather(
     What cannot be read is left out, and ``report`` says why.
     """
     if given is None and folder is None:
-        report.fault((), "there is no configuration: give at least one of a file and a folder")
+        text = "there is no configuration: give at least one of {expected}"
+        report.fault((), Problem(text, "a file and a folder", "neither"))
         return ()
     if isinstance(given, str):
         texts = (Source(TEXT, given.encode("utf-8", "surrogatepass")),)
@@ -79,8 +81,9 @@ def gather(
     files = () if given is None else (given,) if isinstance(given, Path) else tuple(given)
     listed = _list_folder(folder, files, report)
     if not files and not listed and not report.faults:
-        message = "there are no configuration sources: no *.yml or *.yaml file is in this folder"
-        report.fault((), message, Place(0, 0, str(folder or "")))
+        text = "there are no configuration sources: no {expected} is in this folder"
+        told = Problem(text, "*.yml or *.yaml file", "none")
+        report.fault((), told, Place(0, 0, str(folder or "")))
     return _read_all((*files, *listed), report)
 
 
@@ -110,16 +113,16 @@ def _list_folder(folder: Path | None, files: Sequence[Path], report: Report) -> 
                 and not entry.is_dir(follow_symlinks=False)
             ]
     except (OSError, ValueError) as exc:
-        message = f"the folder cannot be read: {_reason(exc)}"
-        report.fault((), message, Place(0, 0, str(folder)))
+        report.fault((), _unreadable("folder", exc), Place(0, 0, str(folder)))
         return []
     given = {_absolute(file) for file in files}
     listed: list[Path] = []
     for name in sorted(names, key=os.fsencode):
         path = folder / name
         if _absolute(path) in given:
-            message = f"this file is also present in the folder {folder}: give it once"
-            report.fault((), message, Place(0, 0, str(path)))
+            text, hint = "this file is also present in the folder {found}", "give it once"
+            told = Problem(text, "each file once", str(folder), hint, joint=": ")
+            report.fault((), told, Place(0, 0, str(path)))
         else:
             listed.append(path)
     return listed
@@ -139,14 +142,14 @@ def _read(path: Path, report: Report) -> Source | None:
     try:
         return Source(str(path), path.read_bytes(), path)
     except (OSError, ValueError) as exc:
-        message = f"the file cannot be read: {_reason(exc)}"
-        report.fault((), message, Place(0, 0, str(path)))
+        report.fault((), _unreadable("file", exc), Place(0, 0, str(path)))
         return None
 
 
-def _reason(exc: OSError | ValueError) -> str:
+def _unreadable(what: str, exc: OSError | ValueError) -> Problem:
     # `ValueError`: a path with a NUL in it.
-    return (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+    reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+    return Problem(f"the {what} cannot be read: {{found}}", f"a {what} that can be read", reason)
 
 
 def decode(source: Source, report: Report) -> str | None:
@@ -193,7 +196,7 @@ def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
         report.fault((), told, _place_of_error(exc, composer.opened))
     except (yaml.YAMLError, ValueError, OverflowError) as exc:
         # The library lets what an escape or a tag decodes to slip through raw.
-        report.fault((), Problem(syntax.SENTENCE, detail=str(exc)))
+        report.fault((), Problem(syntax.SENTENCE, "a text in YAML", detail=str(exc)))
     else:
         if place := composer.second_document():
             report.warn((), "what follows --- is a second document: only the first is read", place)
@@ -373,5 +376,5 @@ class _Composer:
         node = self._anchors[name]
         if node is None:
             text = "YAML parse error: the anchor {found} contains itself"
-            raise _BrokenError(Problem(text, found=repr(name)), place)
+            raise _BrokenError(Problem(text, "an anchor further up", repr(name)), place)
         return node

@@ -53,7 +53,7 @@ _NOT_SAID = {
 }
 """What both expect where they do not say so, by what they do say."""
 
-_ANYTHING = "text in the form of YAML"
+_ANYTHING = "a text in YAML"
 """What is expected where that is all that is clear."""
 
 _LINES = re.compile("\r\n|\r|\n")

@@ -14,7 +14,7 @@ import re
 from attrs import evolve, frozen
 
 from llamaswap.config.document import KeyPath, Problem, Report
-from llamaswap.config.masking import without_passwords
+from llamaswap.config.masking import MASK
 
 MAX_PORT = 65535
 
@@ -30,6 +30,7 @@ _PLACE = re.compile(r"(?P<host>\[.*\]|[^:]*)(?P<port>.*)", re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _PORT = re.compile(r"(?::[0-9]*)?")
 _USER = re.compile(r"[a-zA-Z0-9._:~!$&'()*+,;=%@-]*")
+_PASSWORD = re.compile(r"(?<=:)[^/?#@]+(?=@)")
 _BRACKETED = re.compile(r"\[[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%25[^\]]+)?\]")
 _BAD_HOST = re.compile(r"[ \\^{|}`]")
 _NO_NAME = re.compile(r"[\x00-\x20<>\"%]")
@@ -111,7 +112,7 @@ def url_problem(url: str, what: str = "proxy") -> Problem | None:
         return None
     text = f"invalid {what} URL {{found}}: expected {{expected}}"
     hint = _own_hint(parts, expected) if what == "proxy" else ""
-    return Problem(text, expected, repr(without_passwords(url)), hint or _hint(url))
+    return Problem(text, expected, repr(_shown(url)), hint or _hint(url))
 
 
 def address_of(url: str) -> tuple[str, int] | None:
@@ -200,4 +201,9 @@ def _hint(url: str) -> str:
         return ""
     better = f"{near[0]}://{url[front.end() :]}"
     is_good = not _malformed(parts := _Parts.of(better), better) and not _unusable(parts)
-    return f"did you mean {better!r}?" if is_good else ""
+    return f"did you mean {_shown(better)!r}?" if is_good else ""
+
+
+def _shown(url: str) -> str:
+    """Return ``url`` without its password, also where that is no URL."""
+    return _PASSWORD.sub(MASK, url)

@@ -135,10 +135,10 @@ async def _wait_gone(tree: Tree) -> None:
 
 
 async def _start(spec: UpstreamSpec, environment: Mapping[str, str]) -> Tree:
-    if spec.obstacle:
-        raise StartError(spec.obstacle)
     if not spec.argv:
         raise StartError("the command is empty")
+    if spec.obstacle:
+        raise StartError(spec.obstacle)
     if spec.address is not None:
         await ensure_free(spec.address)
     try:

@@ -49,10 +49,17 @@ def test_comments_go_before_macros_come() -> None:
     assert faults == []
 
 
-def test_null_model_is_an_empty_one() -> None:
-    _, faults = _expand({"models": {"m": None}})
+def test_model_without_keys_has_no_command() -> None:
+    _, faults = _expand({"models": {"m": {}}})
 
     assert faults == ["models.m.cmd: models.m has no cmd: give the command that starts its server"]
+
+
+def test_null_model_loads_as_it_does_in_the_reference() -> None:
+    expanded, faults = _expand({"models": {"m": None}})
+
+    assert expanded["models"] == {"m": {}}
+    assert faults == []
 
 
 def test_model_that_is_no_mapping_is_told_once() -> None:

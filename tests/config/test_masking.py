@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llamaswap.config.document import Plain
-from llamaswap.config.masking import masked, secrets_of, without_passwords
+from llamaswap.config.masking import masked, secrets_of
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import PeerConfig
 from llamaswap.policy.rules import ModelId
@@ -13,12 +13,6 @@ from llamaswap.policy.rules import ModelId
 
 def of_model(model: ModelConfig) -> set[str]:
     return set(secrets_of(Config(models={ModelId("m"): model})))
-
-
-def test_passwords_of_urls_in_a_text_are_hidden() -> None:
-    text = "http://secret:secret@h:1/a and ftp://u:p@h, http://u@h"
-
-    assert without_passwords(text) == "http://secret:***@h:1/a and ftp://u:***@h, http://u@h"
 
 
 def test_keys_are_secrets() -> None:

@@ -273,7 +273,7 @@ def test_broken_text_is_told_with_its_place(text: str, fault: str) -> None:
 PARTS = {
     "a: [1": ("',' or ']'", "the end of the file", "what begins with [ ends with ]"),
     "a: &base 1\nb: *bass": ("the name of an anchor above", "'bass'", "did you mean '*base'?"),
-    "a: &a [*a]": ("", "'a'", ""),
+    "a: &a [*a]": ("an anchor further up", "'a'", ""),
     "a: \1": ("text", "U+0001", ""),
     "[" * 200: ("at most 100", "more than 100", ""),
 }
@@ -365,3 +365,22 @@ def test_values_that_stand_twice_are_written_twice() -> None:
     value: Plain = {"x": [1]}
 
     assert sources.to_text({"b": value, "a": value}) == "b:\n  x:\n  - 1\na:\n  x:\n  - 1\n"
+
+
+def test_what_is_told_of_files_has_parts(tmp_path: Path) -> None:
+    report = Report()
+    (tmp_path / "a.yaml").touch()
+    (tmp_path / "b").mkdir()
+
+    sources.gather(None, None, report)
+    sources.gather((tmp_path / "a.yaml", tmp_path / "c"), tmp_path, report)
+    sources.gather(None, tmp_path / "b" / "c", report)
+    sources.gather(None, tmp_path / "b", empty := Report())
+
+    assert [(f.found, f.expected, f.suggestion) for f in (*report.faults, *empty.faults)] == [
+        ("neither", "a file and a folder", ""),
+        (str(tmp_path), "each file once", "give it once"),
+        ("No such file or directory", "a file that can be read", ""),
+        ("No such file or directory", "a folder that can be read", ""),
+        ("none", "*.yml or *.yaml file", ""),
+    ]

@@ -62,7 +62,7 @@ COMPLAINTS: dict[str, Case] = {
         "a: b",
         (0, 3),
         ("", "found something odd"),
-        ("text in the form of YAML", "'b'", ""),
+        ("a text in YAML", "'b'", ""),
     ),
     "an escape": (
         'a: "C:\\models"',
@@ -225,7 +225,7 @@ def test_without_a_place_the_words_are_all() -> None:
     told = complaint("while doing", "odd {found}", None)
 
     assert str(told) == "YAML parse error: while doing, odd {found}"
-    assert (told.expected, told.found, told.suggestion) == ("text in the form of YAML", "", "")
+    assert (told.expected, told.found, told.suggestion) == ("a text in YAML", "", "")
 
 
 def test_a_long_word_is_cut() -> None:

@@ -175,8 +175,16 @@ def test_only_models_count_ports_and_have_an_address_by_default() -> None:
         assert problem.suggestion == ""
 
 
-def test_password_is_not_repeated() -> None:
-    assert "secret" not in str(url_problem("http://user:secret@h:0"))
+@pytest.mark.parametrize(
+    "url",
+    ["http://user:secret@h:0", "htpp://me:secret:x@h", "user:secret@h:80", "http//u:secret@h"],
+)
+def test_password_is_not_repeated(url: str) -> None:
+    problem = url_problem(url)
+
+    assert problem is not None
+    assert "secret" not in str(problem)
+    assert ":***@h" in problem.found
 
 
 ADDRESSES = {
