@@ -26,7 +26,7 @@ from llamaswap.router import Listeners, run_router
 from llamaswap.service import SwapRouter, open_layer
 from llamaswap.web.app import App
 from llamaswap.web.front import Front, Snapshot
-from tests.fakes import A, B, FakeUpstreams
+from tests.fakes import A, B, C, FakeUpstreams
 from tests.house.houses import group
 
 ENTRY = ModelConfig(cmd="a", proxy="http://a.example", check_endpoint="none")
@@ -237,13 +237,21 @@ async def test_who_waits_for_a_replaced_model_is_served_when_the_drain_time_is_o
 
 
 async def test_a_reload_with_an_address_that_is_none_changes_nothing() -> None:
-    bad = ModelConfig(cmd="x", proxy="http://127.0.0.1:99999")
+    bad = ModelConfig(cmd="x", proxy="127.0.0.1:9")
     async with opened(None) as (front, reloader):
         with pytest.raises(ConfigError) as caught:
-            await reloader.put(Config({A: bad, B: ModelConfig(cmd="x")}))
+            await reloader.put(Config({A: bad, B: evolve(bad, proxy="http://h:x")}))
 
         assert [fault.path for fault in caught.value.faults] == ["models.a.proxy", "models.b.proxy"]
         assert front.snapshot.config is OLD
+
+
+async def test_a_reload_with_an_address_that_leads_nowhere_is_put_in_force() -> None:
+    bad = ModelConfig(cmd="x", proxy="http://127.0.0.1:99999")
+    async with opened(None) as (front, reloader):
+        await reloader.put(Config({A: ENTRY, B: bad, C: ModelConfig(cmd="x")}))
+
+        assert list(front.snapshot.config.models) == [A, B, C]
 
 
 async def test_a_second_reload_is_in_force_at_once_and_each_has_its_drain_time(

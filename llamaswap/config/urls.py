@@ -33,7 +33,7 @@ _USER = re.compile(r"[a-zA-Z0-9._:~!$&'()*+,;=%@-]*")
 _PASSWORD = re.compile(r"(?<=:)[^/?#@]+(?=@)")
 _BRACKETED = re.compile(r"\[[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%25[^\]]+)?\]")
 _BAD_HOST = re.compile(r"[ \\^{|}`]")
-_NO_NAME = re.compile(r"[\x00-\x20<>\"%]")
+_NO_NAME = re.compile(r"[\x00-\x20<>\"%\]]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 _ESCAPED_ASCII = re.compile(r"%(?!25)[0-7]")
 
@@ -41,6 +41,7 @@ _FRONT = re.compile(r"\s*(?:(?P<scheme>\w+)(?=[:;]?[/\\]{2})|(?P<web>https?)(?=[
 """What people write in place of ``http://``."""
 
 _ANY = "the address of a server"
+_CLEAN = "a URL without control characters"
 _HTTP = "http:// or https:// in front"
 _PORTS = f"a port from 1 to {MAX_PORT}"
 
@@ -137,14 +138,14 @@ def _number(port: str) -> int:
 def _malformed(parts: _Parts, url: str) -> str:
     """Say what the reference would expect in place of what it takes for no URL."""
     first = parts.path.partition("/")[0]
-    if _CONTROLS.search(url):
-        return "a URL without control characters"
-    if parts.authority is None and first:
-        # With a scheme, what follows may be anything: ``mailto:me``.
-        return _HTTP if not parts.scheme and ":" in first else ""
+    if parts.authority is None and first and parts.scheme:
+        # What follows may be anything: ``mailto:me``.
+        return _CLEAN if _CONTROLS.search(url) else ""
     checks = {
+        _CLEAN: not _CONTROLS.search(url.partition("#")[0]),
+        _HTTP: parts.authority is not None or ":" not in first,
         "brackets around an IPv6 address alone": (
-            not {"[", "]"} & {*parts.host, *parts.port} or bool(_BRACKETED.fullmatch(parts.host))
+            "[" not in parts.host + parts.port or bool(_BRACKETED.fullmatch(parts.host))
         ),
         "no blank in front of the path": " " not in (parts.authority or ""),
         "digits alone for the port": bool(_PORT.fullmatch(parts.port)),
@@ -167,7 +168,7 @@ def _unusable(parts: _Parts) -> str:
         "a host after two slashes": bool(parts.host),
         _PORTS: not parts.port.strip(":") or 1 <= _number(parts.port) <= MAX_PORT,
         "a host of letters that a domain name can have": name is not None,
-        'a host without < > " %': not _NO_NAME.search(name or ""),
+        'a host without < > " % ]': not _NO_NAME.search(name or ""),
     }
     return next((expected for expected, is_good in checks.items() if not is_good), "")
 

@@ -31,6 +31,7 @@ def told(url: str) -> tuple[list[str], list[str]]:
         "http://h/?q=%zz",
         "http://h?:x",
         "http://h#:x",
+        "http://h#a\tb",
         "http://h/my models/v1",
         "http://h/a ?b c#d e",
         'http://h/ü{x}|^`<>"\\',
@@ -46,7 +47,7 @@ def test_address_of_a_server_is_good(url: str) -> None:
 HTTP = "http:// or https:// in front"
 HOST = "a host after two slashes"
 PORT = "a port from 1 to 65535"
-NAME = 'a host without < > " %'
+NAME = 'a host without < > " % ]'
 ESCAPE = "% only in front of two hexadecimal digits"
 BRACKETS = "brackets around an IPv6 address alone"
 DIGITS = "digits alone for the port"
@@ -80,6 +81,8 @@ REFUSED = {
     "http://h/%zz": ESCAPE,
     "http://h/#%zz": ESCAPE,
     "/%zz": ESCAPE,
+    "a%": ESCAPE,
+    "mailto:\n": "a URL without control characters",
     "http://h%20x": "a host without %",
     "http://é%41": "a host without %",
 }
@@ -113,6 +116,7 @@ USELESS = {
     "http://h%25": NAME,
     "http://%E4": NAME,
     "http://h\u00a0x": NAME,
+    "http://h]": NAME,
     f"http://{'ü' * 64}": "a host of letters that a domain name can have",
 }
 
