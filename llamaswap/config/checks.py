@@ -12,7 +12,7 @@ from attrs import evolve
 
 from llamaswap.config.conversions import value_at
 from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Report
-from llamaswap.config.names import misnamed
+from llamaswap.config.names import A_MODEL, misnamed
 from llamaswap.config.patterns import compile_pattern
 from llamaswap.config.schema import LOG_LEVELS, LOG_TARGETS, TIME_FORMATS, Config
 from llamaswap.config.sections import (
@@ -82,7 +82,7 @@ def check_preload(
             models.append(ids[bare])
         elif bare:
             text = "{found} is no model here and is not loaded"
-            report.warn(place, misnamed(text, bare, ids))
+            report.warn(place, misnamed(text, bare, ids, expected=A_MODEL))
     return HooksConfig(OnStartupConfig(tuple(models)))
 
 
@@ -108,9 +108,11 @@ def _check_keys(config: Config, document: Mapping[str, Plain], report: Report) -
     # A key is never repeated in a fault.
     for secret, place in _items(config.api_keys, document, ("apiKeys",)):
         if not secret:
-            report.fault(place, "empty api key: anybody could guess it")
+            text = "empty api key: anybody could guess it"
+            report.fault(place, Problem(text, "a key", "an empty text"))
         elif " " in secret:
-            report.fault(place, "an api key cannot contain spaces")
+            text = "an api key cannot contain spaces"
+            report.fault(place, Problem(text, "a key without spaces", "a text with spaces"))
 
 
 def _check_store(config: Config, report: Report) -> None:
@@ -127,7 +129,8 @@ def _word(text: str, known: tuple[str, ...], key: str, default: str, report: Rep
     if word in known or word == default:
         return word
     used = f"{default} is used" if default else "none is used"
-    report.warn((key,), misnamed(f"unknown {key} {{found}}: {used}", text, known, like=word))
+    sentence, expected = f"unknown {key} {{found}}: {used}", f"one of {', '.join(known)}"
+    report.warn((key,), misnamed(sentence, text, known, expected=expected))
     return default
 
 
@@ -141,7 +144,6 @@ def _log_target(text: str, report: Report) -> str:
             text,
             LOG_TARGETS,
             expected=f"one of {', '.join(LOG_TARGETS)}",
-            like=text.lower(),
         ),
     )
     return _DEFAULTS.log_to_stdout

@@ -10,9 +10,12 @@ import math
 from decimal import Decimal
 
 from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Timestamp
+from llamaswap.policy.near_names import nearest
 
 _YES = frozenset({"y", "Y", "yes", "Yes", "YES", "on", "On", "ON"})
 _NO = frozenset({"n", "N", "no", "No", "NO", "off", "Off", "OFF"})
+_QUOTED = ("true", "True", "TRUE", "false", "False", "FALSE")
+"""Switches without the quotes that somebody has put around them."""
 
 _EXPONENTS = 1e21
 """From here on JSON is written with an exponent."""
@@ -71,8 +74,7 @@ def to_flag(value: Plain) -> bool:
         return value
     if isinstance(value, str) and value in _YES | _NO:
         return value in _YES
-    hint = "remove the quotes" if value in ("true", "false") else ""
-    raise misfit("true or false", value, hint)
+    raise misfit("true or false", value, _meant_flag(value))
 
 
 def to_section(value: Plain) -> dict[str, Plain]:
@@ -154,10 +156,22 @@ def describe(value: Plain) -> str:
         case Timestamp():
             return f"the date {value.text}"
         case str():
-            shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
-            return f"the text {shown!r}"
+            return f"the text {quoted(value)}"
         case _:
             return macro_text(value)
+
+
+def quoted(text: str) -> str:
+    """Repeat a text in quotes for a fault, or its beginning if it is long."""
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+
+
+def _meant_flag(value: Plain) -> str:
+    """Say what to write for a switch; empty where that is not clear."""
+    if value in _QUOTED:
+        return "remove the quotes"
+    near = nearest(value.strip(), ("true", "false")) if isinstance(value, str) else None
+    return f"did you mean {near}?" if near else ""
 
 
 def _looks_whole(text: str) -> bool:

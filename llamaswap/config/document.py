@@ -72,6 +72,13 @@ class Problem:
     detail: str = ""
     """What somebody else says, who may quote the author: it has the place ``{detail}``."""
 
+    @classmethod
+    def told(
+        cls, sentence: str, expected: str = "", found: str = "", suggestion: str = ""
+    ) -> Problem:
+        """Return the one whose sentence is written already, and may quote the author."""
+        return cls("{detail}", expected, found, suggestion, detail=sentence)
+
     def __str__(self) -> str:
         """Compose the sentence."""
         parts = {"expected": self.expected, "found": self.found, "detail": self.detail}
@@ -89,7 +96,7 @@ class MisfitError(ValueError):
 
 def problem_of(exc: Exception) -> Problem:
     """Return what an exception says, in parts if it knows them."""
-    return exc.problem if isinstance(exc, MisfitError) else Problem("{detail}", detail=str(exc))
+    return exc.problem if isinstance(exc, MisfitError) else Problem.told(str(exc))
 
 
 def path_text(path: KeyPath) -> str:
@@ -204,7 +211,7 @@ class Report:
         return tuple(sorted(faults, key=key))
 
     def _note(self, path: KeyPath, problem: str | Problem, place: Place | None) -> Fault:
-        known = Problem("{detail}", detail=problem) if isinstance(problem, str) else problem
+        known = Problem.told(problem) if isinstance(problem, str) else problem
         place = place or self.place_of(path) or Place(0, 0)
         return Fault(
             path_text(path),

@@ -38,9 +38,8 @@ def to_duration(value: Plain) -> float:
     # To the nanosecond, as there: so what is written of it reads as the same.
     seconds = round(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value)), 9)
     if seconds >= LONGEST:
-        raise MisfitError(
-            Problem("the duration {found} is longer than 292 years", found=describe(value))
-        )
+        text = "the duration {found} is longer than 292 years"
+        raise MisfitError(Problem(text, "at most 292 years", describe(value)))
     return -seconds if value.startswith("-") else seconds
 
 

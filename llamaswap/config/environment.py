@@ -8,11 +8,11 @@ is read again then: see `nodes`.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 
-from llamaswap.config.document import MisfitError, Problem, problem_of
+from llamaswap.config.document import MisfitError, Problem
+from llamaswap.policy.near_names import nearest
 
 REFERENCE = re.compile(r"\$\{env\.([a-zA-Z_][a-zA-Z0-9_]*)\}")
 
@@ -45,8 +45,8 @@ def fill(text: str, environ: Mapping[str, str]) -> tuple[str, tuple[Problem, ...
     def replaced(found: re.Match[str]) -> str:
         try:
             return _value(found[1], environ)
-        except ValueError as exc:
-            problems[found[1]] = problem_of(exc)
+        except MisfitError as exc:
+            problems[found[1]] = exc.problem
             return found[0]
 
     filled = REFERENCE.sub(replaced, REFERENCE.sub(replaced, text))
@@ -56,12 +56,12 @@ def fill(text: str, environ: Mapping[str, str]) -> tuple[str, tuple[Problem, ...
 def _value(name: str, environ: Mapping[str, str]) -> str:
     value = environ.get(name)
     if value is None:
-        near = difflib.get_close_matches(name, environ, n=1)
-        hint = f"did you mean {near[0]}?" if near else ""
+        near = nearest(name, environ)
+        hint = f"did you mean {near}?" if near else ""
         text = "the environment variable {found} is not set"
-        raise MisfitError(Problem(text, found=name, suggestion=hint))
+        raise MisfitError(Problem(text, "a variable that is set", name, hint))
     if any(mark in value for mark in "\n\r\0"):
-        raise ValueError(
-            f"the value of the environment variable {name} holds newlines or NUL characters"
-        )
+        # The value itself may be a secret.
+        text = f"the value of the environment variable {name} holds {{found}}"
+        raise MisfitError(Problem(text, "a value of one line", "newlines or NUL characters"))
     return value

@@ -10,11 +10,15 @@ from collections.abc import Callable, Mapping
 
 from attrs import evolve
 
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.conversions import quoted
+from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.schema import OLD_STRIP_PARAMS, ModelConfig
 from llamaswap.policy.rules import ModelId
 
 BY_ID: KeyPath = ("filters", "setParamsByID")
+
+UNSHARED = "a name that no other model has"
+"""What is expected of an alias."""
 
 
 def stripped_parameters(text: str) -> tuple[str, ...]:
@@ -48,10 +52,9 @@ def rename_by_id(
     for name, content in by_id.items():
         new = rename(name)
         if new in renamed:
-            report.fault(
-                (*path, *BY_ID, name),
-                f"the names {origins[new]!r} and {name!r} resolve to the same value {new!r}",
-            )
+            message = f"the names {origins[new]!r} and {name!r} resolve to the same value {new!r}"
+            problem = Problem.told(message, "names that stay different", quoted(new))
+            report.fault((*path, *BY_ID, name), problem)
             continue
         renamed[new], origins[new] = content, name
         _moved((*path, *BY_ID, name), (*path, *BY_ID, new), report)
@@ -73,11 +76,17 @@ def with_automatic_aliases(
             place = ("models", model, *BY_ID, name)
             owner = owners.get(name, model)
             if name != model and name in models:
-                message = f"the name {name!r} conflicts with an existing model ID"
-                report.fault(place, f"{message}: parameters are set for a model's own names only")
+                text = (
+                    "the name {found} conflicts with an existing model ID: parameters are set for "
+                    "a model's own names only"
+                )
+                report.fault(place, Problem(text, UNSHARED, quoted(name)))
             elif owner != model:
-                message = f"duplicate alias {name!r}: the model {owner!r} has it too"
-                report.fault(place, f"{message}, and each name here becomes an alias")
+                text = (
+                    "duplicate alias {found}: the model {detail} has it too, and each name here "
+                    "becomes an alias"
+                )
+                report.fault(place, Problem(text, UNSHARED, quoted(name), detail=repr(owner)))
             elif name not in (model, *config.aliases):
                 owners[name] = model
                 added.append(name)

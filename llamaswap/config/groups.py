@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from attrs import define, field, frozen
 
-from llamaswap.config.conversions import describe
+from llamaswap.config.conversions import describe, quoted
 from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.expansion import section_at
 from llamaswap.config.names import unknown_model
@@ -49,13 +49,13 @@ def find_routing(document: Mapping[str, Plain], report: Report) -> Routing:
         return _new_style(router, settings, report)
     here = "groups" if old else "matrix"
     if old and matrix is not None:
-        report.fault(("matrix",), "you cannot use both groups and matrix; remove one of them")
+        text = "you cannot use both groups and matrix"
+        problem = Problem(text, "groups or matrix", "both", "remove one of them")
+        report.fault(("matrix",), problem)
     if router.get("use") or _is_set(settings):
-        report.fault(
-            (here,),
-            f"{here} and routing.router are used both, which are two styles of the same; "
-            f"migrate {here} to routing.router.settings.{here}",
-        )
+        text = f"{here} and routing.router are used both, which are two styles of the same"
+        advice = f"migrate {here} to routing.router.settings.{here}"
+        report.fault((here,), Problem(text, f"{here} or routing.router", "both", advice))
         _check_use(router, report)
     return Routing(("groups",), old) if old else Routing(("matrix",), matrix=matrix)
 
@@ -76,7 +76,8 @@ def build_groups(
     for name, value in routing.groups.items():
         path = (*routing.path, name)
         if name == DEFAULT_GROUP:
-            report.fault(path, f"the group name {name!r} is reserved for models without a group")
+            text = "the group name {found} is reserved for models without a group"
+            report.fault(path, Problem(text, "another name", repr(name)))
             continue
         values = section_at(value, path, report)
         group = structure(GroupSection, values, path, report)
@@ -130,11 +131,12 @@ class _Members:
         owner = self._owners.get(model)
         if owner == group:
             text = "duplicate member {found} in the group {detail}"
-            self.report.fault(place, Problem(text, "", repr(model), detail=repr(group)))
+            once = "each member once"
+            self.report.fault(place, Problem(text, once, quoted(model), detail=repr(group)))
         elif owner is not None:
             text = "the model {found} is in multiple groups, {detail}: expected {expected}"
             both = f"{owner!r} and {group!r}"
-            self.report.fault(place, Problem(text, "one", repr(model), detail=both))
+            self.report.fault(place, Problem(text, "one", quoted(model), detail=both))
 
 
 def _new_style(
@@ -145,9 +147,8 @@ def _new_style(
     path = (*_SETTINGS, "groups")
     if use == "matrix":
         if matrix is None:
-            report.fault(
-                (*_ROUTER, "use"), "routing.router.settings.matrix is not set, but use asks for it"
-            )
+            text = "routing.router.settings.matrix is not set, but use asks for it"
+            report.fault((*_ROUTER, "use"), Problem(text, "a matrix in the settings", "none"))
             return Routing(path)
         here = (*_SETTINGS, "matrix")
         return Routing(here, matrix=matrix)

@@ -7,16 +7,16 @@ circles. Places that hold an unknown name are told, and left as they are.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from llamaswap.config.conversions import describe, macro_text
+from llamaswap.config.conversions import describe, macro_text, quoted
 from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Report, problem_of
 from llamaswap.config.environment import REFERENCE as ENVIRONMENT
+from llamaswap.policy.near_names import nearest
 
 MacroValue: TypeAlias = str | int | float | bool
 
@@ -33,6 +33,12 @@ lines by macros that each use the one above twice."""
 _NAME = re.compile("[a-zA-Z0-9_-]+")
 _UNCLOSED = re.compile(r"\$\{([a-zA-Z0-9_-]+)(?![a-zA-Z0-9_-])(?!\})")
 _LEFT_OVER = re.compile(r"\$\{([a-zA-Z0-9_-]+)\}")
+
+_TOO_LONG = Problem(
+    "the macros unfold to {found}: expected {expected}",
+    f"at most {MAX_EXPANDED}",
+    f"more than {MAX_EXPANDED} characters",
+)
 
 
 @frozen
@@ -83,7 +89,7 @@ def substitute(value: Plain, scope: Scope, path: KeyPath, report: Report) -> Pla
         case str():
             expanded = expand(value, scope.macros)
             if expanded is None:
-                report.fault(path, f"the macros unfold to more than {MAX_EXPANDED} characters")
+                report.fault(path, _TOO_LONG)
             return expanded
         case list():
             return [
@@ -141,8 +147,9 @@ def warn_unclosed(value: Plain, scope: Scope, path: KeyPath, report: Report) -> 
     for place, text in _texts(value, path):
         for found in _UNCLOSED.finditer(text):
             if found[1] in (*scope.macros, *RESERVED):
-                told = Problem("{found} is not closed, so nothing is filled in", found=found[0])
-                report.warn(place, evolve(told, suggestion=f"write {found[0]}}}"))
+                whole = f"{found[0]}}}"
+                told = "{found} is not closed, so nothing is filled in"
+                report.warn(place, Problem(told, whole, found[0], f"write {whole}"))
 
 
 def refuse_left_over(
@@ -166,44 +173,58 @@ def refuse_left_over(
         if name in scope.broken or (name.startswith("env.") and report.is_tainted(place)):
             report.taint(place)
         elif name not in later:
-            report.fault(place, _unknown(name, scope))
+            report.fault(place, _unknown(name, scope, later))
 
 
 def _checked(name: str, content: Plain) -> MacroValue:
-    if len(name.encode()) > MAX_NAME:
-        raise ValueError(f"the macro's name exceeds the maximum length of {MAX_NAME} bytes")
+    length = len(name.encode())
+    if length > MAX_NAME:
+        text = "the macro's name exceeds the maximum length: expected {expected}, found {found}"
+        raise MisfitError(Problem(text, f"at most {MAX_NAME} bytes", f"{length} bytes"))
     if _NAME.fullmatch(name) is None:
-        raise ValueError(
-            f"the macro name {name!r} has invalid characters: letters, digits, _ and - are possible"
-        )
+        text = "the macro name {found} has invalid characters: {expected} are possible"
+        raise MisfitError(Problem(text, "letters, digits, '_' and '-'", quoted(name)))
     if not isinstance(content, str | int | float):
         text = f"the macro {name!r} must be {{expected}}, found {{found}}"
         expected = "a scalar (text, number, true or false)"
         raise MisfitError(Problem(text, expected, describe(content)))
     if isinstance(content, str) and f"${{{name}}}" in content:
-        raise ValueError(f"the macro {name!r} has a self-reference: it cannot use itself")
+        text = "the macro {detail} has a self-reference: it cannot use itself"
+        itself = f"${{{name}}}"
+        raise MisfitError(Problem(text, f"a value without {itself}", itself, detail=repr(name)))
     if name in RESERVED:
-        raise ValueError(f"the macro name {name!r} is reserved: it gets its value by itself")
+        text = "the macro name {found} is reserved: it gets its value by itself"
+        raise MisfitError(Problem(text, f"a name other than {_listed(RESERVED)}", repr(name)))
     return content
 
 
-def _unknown(name: str, scope: Scope) -> Problem:
-    advice = _advice(name, scope)
-    near = difflib.get_close_matches(name, (*scope.macros, *RESERVED), n=1)
-    hint = f"did you mean ${{{near[0]}}}?" if near and not advice else ""
-    return Problem(f"unknown macro {{found}}{advice}", "", f"${{{name}}}", hint)
-
-
-def _advice(name: str, scope: Scope) -> str:
+def _unknown(name: str, scope: Scope, later: Collection[str]) -> Problem:
+    found = f"${{{name}}}"
     if name.startswith("env."):
-        return ": environment variables are filled in before macros, none comes out of one"
-    if name in scope.macros:
-        return (
-            ": the macro that uses it stands above it, and a macro can use only those "
-            "above itself; move the declaration up"
+        text = (
+            "unknown macro {found}: environment variables are filled in before macros, "
+            "none comes out of one"
         )
+        return Problem(text, "a reference that is written out", found)
+    if name in scope.macros:
+        text = (
+            "unknown macro {found}: the macro that uses it stands above it, and a macro can use "
+            "only those above itself"
+        )
+        return Problem(text, "a macro that is declared above", found, "move the declaration up")
+    given = [other for other in RESERVED if other in (*scope.macros, *later)]
+    expected = _listed(("a declared macro", *given), "or")
     if name == "PID":
-        return ": it is known in cmdStop only, when the model is stopped"
+        text = "unknown macro {found}: it is known in cmdStop only, when the model is stopped"
+        return Problem(text, expected, found)
     if name in RESERVED:
-        return ": it is known inside models only"
-    return ""
+        return Problem("unknown macro {found}: it is known inside models only", expected, found)
+    if near := nearest(name, (*scope.macros, *later)):
+        return Problem("unknown macro {found}", expected, found, f"did you mean ${{{near}}}?")
+    return Problem("unknown macro {found}: expected {expected}", expected, found)
+
+
+def _listed(names: Sequence[str], last: str = "and") -> str:
+    """List names as a sentence does, at least one: ``a, b and c``."""
+    *others, end = names
+    return f"{', '.join(others)} {last} {end}" if others else end

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
-from llamaswap.config.conversions import to_section, value_at
+from llamaswap.config.conversions import quoted, to_section, value_at
 from llamaswap.config.document import KeyPath, Plain, Problem, Report
-from llamaswap.config.filters import with_automatic_aliases
+from llamaswap.config.filters import UNSHARED, with_automatic_aliases
 from llamaswap.config.names import misnamed
 from llamaswap.config.ports import PortSlot
 from llamaswap.config.schema import MODALITIES, CapabilitiesConfig, ModelConfig
@@ -120,11 +120,18 @@ def check_aliases(
         places = kept_places(raw, ("models", model, "aliases"))
         for alias, place in zip(config.aliases, places, strict=False):
             if alias in owners:
-                owner = owners[alias]
-                report.fault(place, f"duplicate alias {alias!r}: the model {owner!r} has it too")
+                report.fault(place, _duplicate(alias, owners[alias], model))
             elif alias in models:
                 report.warn(place, f"the alias {alias!r} is also a model's id, which wins")
             owners.setdefault(alias, model)
+
+
+def _duplicate(alias: str, owner: ModelId, model: ModelId) -> Problem:
+    if owner == model:
+        text = "duplicate alias {found}: the model {detail} has it already"
+        return Problem(text, "each alias once", quoted(alias), detail=repr(owner))
+    text = "duplicate alias {found}: the model {detail} has it too"
+    return Problem(text, UNSHARED, quoted(alias), detail=repr(owner))
 
 
 def _comfy(model: ModelConfig) -> ModelConfig:
@@ -178,7 +185,7 @@ def _check_environment(
     places = kept_places(values.get("env"), (*path, "env"))
     for entry, place in zip(entries, places, strict=False):
         if "=" not in entry:
-            report.warn(place, Problem(expected="NAME=value", found=repr(entry)))
+            report.warn(place, Problem(expected="NAME=value", found=quoted(entry)))
 
 
 def _check_command(command: str, path: KeyPath, report: Report) -> None:
@@ -193,7 +200,7 @@ def _check_command(command: str, path: KeyPath, report: Report) -> None:
         report.warn(here, f"the quote {quote} is never closed: all that follows it is one argument")
     elif shell := [word for word in bare if _SHELL.fullmatch(word)]:
         text = "{found} is given to the program as an argument, since no shell is used"
-        report.warn(here, Problem(text, found=repr(shell[0])))
+        report.warn(here, Problem(text, found=quoted(shell[0])))
     elif "#" in bare:
         message = "what follows # is no comment: only whole lines that begin with # are"
         hint = "with | in place of > lines stay whole" if here in report.folded else ""

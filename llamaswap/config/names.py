@@ -1,4 +1,4 @@
-"""Whom a name means while a file is checked, and what to suggest for one that means nobody.
+"""Whom a name means while a file is checked, and how one is told that means nobody.
 
 Pure. Names are exact; a model's id comes before an alias, and both come before
 a peer's bare name.
@@ -6,16 +6,25 @@ a peer's bare name.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from llamaswap.config.conversions import quoted
 from llamaswap.config.document import Problem
 from llamaswap.config.schema import ModelConfig
 from llamaswap.config.sections import PeerConfig
+from llamaswap.policy.near_names import suggestion
 from llamaswap.policy.rules import ModelId
+
+A_MODEL = "the id or an alias of a model"
+"""What is expected where only our own models can be meant."""
+
+A_BASE = "a model or a peer's model"
+"""What is expected where peers' models can be meant, too."""
+
+_UNLIKE_ANY = "unknown model {found}: expected {expected}"
 
 
 def local_names(models: Mapping[ModelId, ModelConfig]) -> dict[str, ModelId]:
@@ -27,31 +36,30 @@ def local_names(models: Mapping[ModelId, ModelConfig]) -> dict[str, ModelId]:
     return names | {str(model): model for model in models}
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Say which of ``known`` was probably meant; empty if none is near."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else ""
-
-
-def misnamed(
-    text: str, name: str, known: Iterable[str], *, expected: str = "", like: str | None = None
-) -> Problem:
+def misnamed(text: str, name: str, known: Iterable[str], *, expected: str = "") -> Problem:
     """Return the problem that ``name`` is none of ``known``.
 
     Args:
         text: the sentence; see `Problem`.
         name: what was found.
         known: what was possible.
-        expected: that in words, if ``text`` has a place for it.
-        like: what to compare in place of ``name``.
+        expected: that in words; ``text`` need not have a place for it.
     """
-    hint = suggestion(name if like is None else like, known)
-    return Problem(text, expected, repr(name), hint, joint=", ")
+    hint = suggestion(name, known)
+    joint = "; " if text.endswith("{expected}") else ", "
+    return Problem(text, expected, quoted(name), hint, joint)
 
 
-def unknown_model(name: str, known: Iterable[str]) -> Problem:
-    """Return the problem that no model is called ``name``."""
-    return misnamed("unknown model {found}", name, known)
+def unknown_model(name: str, known: Iterable[str], expected: str = A_MODEL) -> Problem:
+    """Return the problem that ``name`` is none of ``known``, which are ``expected``."""
+    problem = misnamed("unknown model {found}", name, known, expected=expected)
+    # A name that is near says as well what was expected.
+    return problem if problem.suggestion else evolve(problem, text=_UNLIKE_ANY)
+
+
+def blank(what: str, name: str) -> Problem:
+    """Return the problem that ``name``, which is ``what``, has no letter."""
+    return Problem(f"{what} cannot be empty", "a name that is not blank", quoted(name))
 
 
 @frozen

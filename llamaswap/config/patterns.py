@@ -17,6 +17,7 @@ from typing import Protocol, cast
 
 import re2
 
+from llamaswap.config.conversions import quoted
 from llamaswap.config.document import MisfitError, Problem
 
 _HALF = re.compile("[\ud800-\udfff]")
@@ -39,6 +40,8 @@ _HINTS = (
     (r"invalid escape sequence: \u", r"a character by its number is like \x{1F600}"),
 )
 """By the beginning of what RE2 says: what those need to know who come from elsewhere."""
+
+_EXPECTED = "a regular expression in the syntax of RE2"
 
 
 class Pattern(Protocol):
@@ -88,4 +91,4 @@ def _said(exc: Exception) -> str:
 def _refusal(text: str, reason: str) -> MisfitError:
     hint = next((hint for start, hint in _HINTS if reason.startswith(start)), "")
     sentence = "invalid regular expression {found}: {detail}"
-    return MisfitError(Problem(sentence, found=repr(text), suggestion=hint, detail=reason))
+    return MisfitError(Problem(sentence, _EXPECTED, quoted(text), hint, detail=reason))

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from attrs import evolve
 
-from llamaswap.config.document import KeyPath, Plain, Report
+from llamaswap.config.conversions import quoted
+from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.expansion import section_at
 from llamaswap.config.names import full_name, local_names
 from llamaswap.config.schema import ModelConfig
@@ -51,17 +52,16 @@ def check_full_names(
             name = full_name(peer, model)
             owner = owners.setdefault(name, peer)
             if owner != peer:
-                report.fault(
-                    place,
-                    f"the fully qualified name {name!r} is ambiguous: the peers {owner!r} and "
-                    f"{peer!r} both have it",
+                text = (
+                    "the fully qualified name {found} is ambiguous: the peers {detail} both have it"
                 )
+                both = f"{owner!r} and {peer!r}"
+                problem = Problem(text, "a name that only one peer has", quoted(name), detail=both)
+                report.fault(place, problem)
             elif name in taken:
-                report.fault(
-                    place,
-                    f"{taken[name]} {name!r} conflicts with fully qualified peer model name "
-                    f"{name!r}",
-                )
+                text = "{detail} {found} conflicts with fully qualified peer model name {found}"
+                expected = "a name that nobody else has"
+                report.fault(place, Problem(text, expected, quoted(name), detail=taken[name]))
 
 
 def taken_names(
@@ -93,11 +93,12 @@ def _offers(
 def _check_peer(peer: PeerConfig, path: KeyPath, report: Report) -> None:
     if not report.is_tainted((*path, "proxy")):
         if not peer.proxy:
-            report.fault((*path, "proxy"), "proxy is required: give the base URL of the peer")
+            text = "proxy is required: give {expected}"
+            expected = "the base URL of the peer"
+            report.fault((*path, "proxy"), Problem(text, expected, "nothing"))
         else:
             outcome = "so the peer cannot be reached"
             check_url(peer.proxy, (*path, "proxy"), report, outcome, "peer proxy")
     if not report.is_tainted((*path, "models")) and not peer.models:
-        report.fault(
-            (*path, "models"), "peer models can not be empty: list the models that it offers"
-        )
+        text = "peer models can not be empty: list the models that it offers"
+        report.fault((*path, "models"), Problem(text, "at least one model", "none"))

@@ -91,11 +91,5 @@ def _compiled(
 
 
 def _told(finding: Finding) -> Problem:
-    return Problem(
-        "{detail}",
-        finding.expected,
-        finding.found,
-        finding.suggestion,
-        finding.joint,
-        finding.text,
-    )
+    problem = Problem.told(finding.text, finding.expected, finding.found, finding.suggestion)
+    return evolve(problem, joint=finding.joint)

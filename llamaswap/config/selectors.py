@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
+from llamaswap.config.conversions import quoted
 from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.expansion import section_at
-from llamaswap.config.names import Base, BaseNames, misnamed, unknown_model
+from llamaswap.config.names import A_BASE, Base, BaseNames, blank, misnamed, unknown_model
 from llamaswap.config.sections import SelectorConfig
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.policy.eviction import DEFAULT_GROUP, GroupRule
@@ -19,6 +20,8 @@ from llamaswap.policy.matrix import Matrix
 from llamaswap.policy.rules import ModelId
 
 STRATEGIES = ("warm", "pin", "spillover")
+
+_TOGETHER = "spillover needs targets that run together"
 
 
 @frozen
@@ -30,21 +33,18 @@ class Company:
     is_known: bool = True
     """It is without faults, so that what it says counts."""
 
-    def problem(self, models: Sequence[ModelId]) -> str | None:
+    def problem(self, models: Sequence[ModelId]) -> Problem | None:
         """Say why ``models`` can never all run at one time; ``None``: they can."""
         if not self.is_known or len(models) < 2:  # noqa: PLR2004 - one runs with itself
             return None
         if self.matrix is not None:
             fits = self.matrix.can_contain_all(models)
-            return None if fits else "its local targets must be in one expanded matrix set"
+            return None if fits else _apart("one expanded matrix set", "none holds", models)
         rules = [self._group_of(model) for model in models]
         names = sorted({rule.name for rule in rules})
         if len(names) > 1:
-            found = ", ".join(map(repr, names))
-            return f"its local targets must be in one routing group, found {found}"
-        if rules[0].swap:
-            return f"the group {names[0]!r} of its local targets must have swap: false"
-        return None
+            return _apart("one routing group", "they are in", names)
+        return _swapping(names[0]) if rules[0].swap else None
 
     def _group_of(self, model: ModelId) -> GroupRule:
         default = GroupRule(DEFAULT_GROUP)
@@ -80,10 +80,12 @@ Targets = list[tuple[Base, KeyPath]]
 def _check_name(name: str, path: KeyPath, names: BaseNames, report: Report) -> None:
     base = names.resolve(name)
     if not name.strip():
-        report.fault(path, "the ID of a selector cannot be empty")
+        report.fault(path, blank("the ID of a selector", name))
     elif base is not None and base.peer is None:
         what = "model ID" if base.model == name else f"alias of the model {base.model!r}:"
-        report.fault(path, f"the selector's name conflicts with {what} {name!r}")
+        text = "the selector's name conflicts with {detail} {found}"
+        problem = Problem(text, "a name that no model has", quoted(name), detail=what)
+        report.fault(path, problem)
 
 
 def _check_strategy(selector: SelectorConfig, path: KeyPath, report: Report) -> None:
@@ -92,7 +94,8 @@ def _check_strategy(selector: SelectorConfig, path: KeyPath, report: Report) -> 
     if report.is_tainted(here):
         return
     if not selector.strategy:
-        report.fault(here, Problem("strategy is required: expected {expected}", f"one of {known}"))
+        text = "strategy is required: expected {expected}"
+        report.fault(here, Problem(text, f"one of {known}", "nothing"))
     elif selector.strategy not in STRATEGIES:
         text = "unknown strategy {found}: expected {expected}"
         name = selector.strategy
@@ -109,7 +112,8 @@ def _targets(
 ) -> Targets:
     here = (*path, "targets")
     if not selector.targets and not report.is_tainted(here):
-        report.fault(here, "targets must have at least one entry")
+        text = "targets must have at least one entry"
+        report.fault(here, Problem(text, "at least one target", "none"))
     found: Targets = []
     places = kept_places(values.get("targets"), here)
     for target, place in zip(selector.targets, places, strict=False):
@@ -117,10 +121,10 @@ def _targets(
         is_ours = base is not None and base.peer is None
         # One that is called like a model has been told above, and means the model here.
         if target in selectors and not is_ours:
-            message = f"{target!r} is a selector: chaining selectors is not possible"
-            report.fault(place, message)
+            text = "{found} is a selector: chaining selectors is not possible"
+            report.fault(place, Problem(text, A_BASE, quoted(target)))
         elif base is None:
-            report.fault(place, unknown_model(target, names.bases))
+            report.fault(place, unknown_model(target, names.bases, A_BASE))
         else:
             found.append((base, place))
     return found
@@ -129,9 +133,9 @@ def _targets(
 def _check_local(targets: Targets, path: KeyPath, report: Report) -> None:
     for base, place in targets:
         if base.peer is not None:
-            found = f"{base.model!r} is one of the peer {base.peer!r}"
-            text = f"expected {{expected}}, since the strategy of {path[-1]!r} is warm; {{found}}"
-            report.fault(place, Problem(text, "a local model", found))
+            text = "expected {expected}, since the strategy of {detail} is warm; found {found}"
+            found = f"{quoted(base.model)} of the peer {base.peer!r}"
+            report.fault(place, Problem(text, "a local model", found, detail=repr(path[-1])))
 
 
 def _check_spillover(
@@ -145,8 +149,21 @@ def _check_spillover(
     seen: set[Base] = set()
     for base, place in targets:
         if base in seen:
-            report.fault(place, f"duplicate resolved model {base.model!r}: list it once")
+            text = "duplicate resolved model {found}: list it once"
+            report.fault(place, Problem(text, "each model once", quoted(base.model)))
         seen.add(base)
     local = [ModelId(base.model) for base, _ in dict(targets).items() if base.peer is None]
     if problem := company.problem(local):
-        report.fault((*path, "targets"), f"spillover needs targets that run together: {problem}")
+        report.fault((*path, "targets"), problem)
+
+
+def _apart(expected: str, instead: str, found: Sequence[str]) -> Problem:
+    text = f"{_TOGETHER}: its local targets must be in {{expected}}, but {instead} {{found}}"
+    return Problem(text, expected, " and ".join(map(quoted, found)))
+
+
+def _swapping(group: str) -> Problem:
+    text = f"{_TOGETHER}: the group {{detail}} of its local targets must have {{expected}}"
+    # Nobody can set anything of the group of those that are in none.
+    hint = "list them as members of a group that has it" if group == DEFAULT_GROUP else ""
+    return Problem(text, "swap: false", "swap: true", hint, detail=repr(group))

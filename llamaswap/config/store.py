@@ -8,28 +8,39 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from llamaswap.config.conversions import quoted
+from llamaswap.config.document import Problem
 
-def store_problem(path: str) -> str | None:
-    """Say in a sentence why the store cannot be at ``path``; ``None``: it can.
+_WRITABLE = "a file that can be written"
+
+
+def store_problem(path: str) -> Problem | None:
+    """Say why the store cannot be at ``path``; ``None``: it can.
 
     A relative path starts at the working directory.
     """
     if not path.strip():
-        return "store.path is empty: give a file, or remove the store to keep requests in memory"
+        text = "store.path is empty: give a file, or remove the store to keep requests in memory"
+        return Problem(text, "the path of a file", "an empty text")
     try:
         return _reason(Path(path.strip()))
     except (OSError, ValueError) as exc:
-        return f"store.path {path!r} cannot be looked at, so it is not writable: {exc}"
+        text = f"store.path {path!r} cannot be looked at, so it is not writable: {exc}"
+        return Problem.told(text, _WRITABLE, quoted(path))
 
 
-def _reason(file: Path) -> str | None:
+def _reason(file: Path) -> Problem | None:
     folder = file.parent
     if file.is_dir():
-        return f"store.path {str(file)!r} is a directory: give a file in it"
+        text = "store.path {detail} is {found}: give a file in it"
+        return Problem(text, _WRITABLE, "a directory", detail=repr(str(file)))
     if file.exists():
-        is_writable = os.access(file, os.W_OK)
-        return None if is_writable else f"store.path {str(file)!r} is not writable"
+        return None if os.access(file, os.W_OK) else _refusal("store.path {detail} is", file)
+    text = "the directory {detail} of store.path is"
     if not folder.is_dir():
-        return f"the directory {str(folder)!r} of store.path is not writable: it does not exist"
-    is_writable = os.access(folder, os.W_OK)
-    return None if is_writable else f"the directory {str(folder)!r} of store.path is not writable"
+        return _refusal(text, folder, ": it does not exist")
+    return None if os.access(folder, os.W_OK) else _refusal(text, folder)
+
+
+def _refusal(what: str, path: Path, reason: str = "") -> Problem:
+    return Problem(f"{what} {{found}}{reason}", _WRITABLE, "not writable", detail=repr(str(path)))

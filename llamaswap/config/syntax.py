@@ -7,13 +7,13 @@ was expected, what stands there and what to do are told beside it.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
 from attrs import frozen
 
 from llamaswap.config.document import Problem
+from llamaswap.policy.near_names import nearest
 
 SENTENCE = "YAML parse error: {detail}"
 
@@ -21,6 +21,7 @@ MAX_SHOWN = 30
 """Characters of a word that are repeated in a fault."""
 
 _NO_END = "unexpected end of stream"
+_NO_TEXT = ("unexpected document indicator", "unexpected document separator")
 _ALIKE = "indent alike what belongs together"
 _QUOTE = "put quotes around a text"
 _CLOSE = "close the quote"
@@ -38,12 +39,22 @@ _IN_OUR_WORDS = {
 """What the parser written in C expects, and the one in Python."""
 
 _NOT_SAID = {
-    _NO_END: "the quote that closes the text",
-    "mapping values are not": "the end of the value",
+    **dict.fromkeys((_NO_END, *_NO_TEXT), "the quote that closes the text"),
+    "not allowed": "the end of the value",
     "unknown escape": r"an escape like \n",
+    "invalid Unicode": "the number of a character",
     "cannot start": "a text that can do without quotes",
+    "unexpected ':'": "a text that can do without quotes",
+    "indentation indicator": "a number from 1 to 9",
+    "URI escaped octet": "two hexadecimal digits behind a %",
+    "tag handle": "a tag that is known",
+    "non-alphabetical": "letters and digits",
+    **dict.fromkeys(("directive", "YAML document"), "one %YAML 1.1 or %TAG"),
 }
 """What both expect where they do not say so, by what they do say."""
+
+_ANYTHING = "a text in YAML"
+"""What is expected where that is all that is clear."""
 
 _LINES = re.compile("\r\n|\r|\n")
 _WORD = re.compile(r"[,\[\]{}:'\"]|[^\s,\[\]{}:'\"]+")
@@ -98,7 +109,7 @@ def complaint(context: str, problem: str, spot: Spot | None) -> Problem:
     """Return what a parser finds wrong, and perhaps while it did what."""
     detail = ", ".join(part for part in (context, problem) if part)
     if spot is None:
-        return Problem(SENTENCE, "a text in YAML", detail=detail)
+        return Problem(SENTENCE, _ANYTHING, detail=detail)
     if "found" not in problem and "but got" not in problem:
         detail += f", found {spot.found}"
     expected = "blanks" if spot.is_behind_tab else _expected(problem)
@@ -108,8 +119,8 @@ def complaint(context: str, problem: str, spot: Spot | None) -> Problem:
 
 def unknown_anchor(name: str, known: Iterable[str]) -> Problem:
     """Return the problem that no anchor ``name`` stands above its alias."""
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean '*{near[0]}'?" if near else f"{_QUOTE} that begins with '*'"
+    near = nearest(name, known)
+    hint = f"did you mean '*{near}'?" if near else f"{_QUOTE} that begins with '*'"
     text = "YAML parse error: unknown anchor {found}: none of this name stands above"
     return Problem(text, "the name of an anchor above", repr(name), hint)
 
@@ -119,7 +130,7 @@ def _expected(problem: str) -> str:
         if words in problem:
             return what
     wanted = _EXPECTED.search(problem)
-    return _IN_OUR_WORDS.get(wanted[1], wanted[1]) if wanted else ""
+    return _IN_OUR_WORDS.get(wanted[1], wanted[1]) if wanted else _ANYTHING
 
 
 def _advice(context: str, problem: str, spot: Spot) -> str:
@@ -127,7 +138,8 @@ def _advice(context: str, problem: str, spot: Spot) -> str:
     if spot.is_behind_tab:
         return "indent with blanks, not with tabs"
     if "quoted scalar" in context:
-        return _CLOSE if _NO_END in problem else r"write \\ for a backslash, or use single quotes"
+        is_open = any(words in problem for words in (_NO_END, *_NO_TEXT))
+        return _CLOSE if is_open else r"write \\ for a backslash, or use single quotes"
     if "not allowed" in problem:
         return f"{_ALIKE}, or {_QUOTE} with ': ' or '- ' in it"
     if "flow" in context:

@@ -7,7 +7,6 @@ to; `matrix` relies on both.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -24,6 +23,7 @@ from llamaswap.policy.matrix_language import (
     parse,
     trim,
 )
+from llamaswap.policy.near_names import suggestion
 from llamaswap.policy.rules import ModelId
 
 _VAR_CHARACTER = re.compile("[a-zA-Z0-9.-]")
@@ -153,7 +153,7 @@ class _Linker:
         return order
 
     def _unknown_name(self, name: str, step: Name) -> None:
-        hint = _near(step.text, filter(is_name, self._names))
+        hint = suggestion(step.text, filter(is_name, self._names))
         if step.text in self._places and step.text != name:
             hint = f"did you mean the set, '+{step.text}'?"
         text = f"unknown var or model {step.text!r} at position {step.position}"
@@ -162,7 +162,7 @@ class _Linker:
 
     def _unknown_set(self, name: str, step: SetName) -> None:
         others = (other for other in self._places if other != name and is_name(other))
-        hint = _near(step.text, others)
+        hint = suggestion(step.text, others)
         if step.text in self._names:
             hint = f"did you mean the model, {step.text!r} without the '+'?"
         text = f"references undefined set {step.text!r} at position {step.position}"
@@ -204,11 +204,11 @@ def _var_problems(
 ) -> Iterator[Problem]:
     for var, model in variables.items():
         if found := _var_fault(var):
-            wanted = "letters a-z, digits, '.' and '-', 1-32 of them"
+            wanted = "letters (a-z, A-Z), digits, '.' and '-', 1-32 of them"
             text = f"invalid key {var!r}: found {found}; the allowed characters are {wanted}"
             yield Problem(("vars", var), Finding(text, wanted, found))
         if model not in models:
-            near = _near(model, models)
+            near = suggestion(model, models)
             yield Problem(
                 ("vars", var),
                 Finding(
@@ -232,7 +232,7 @@ def _cost_problems(costs: Mapping[str, int], names: Iterable[str]) -> Iterator[P
     known = frozenset(names)
     for name, cost in costs.items():
         if name not in known:
-            text, hint = f"unknown var or model {name!r}", _near(name, sorted(known))
+            text, hint = f"unknown var or model {name!r}", suggestion(name, sorted(known))
             finding = Finding(text, "a var or a model's id", repr(name), hint)
             yield Problem(("evict_costs", name), finding)
         if cost <= 0:
@@ -249,9 +249,3 @@ def _costs_by_model(
         model = names[name]
         by_model[model] = max(cost, by_model.get(model, 1))
     return by_model
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    """Say which of ``known`` was probably meant; empty if none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else ""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from enum import Enum
 from itertools import accumulate
 from typing import Any, TypeAlias, TypeVar
 
 from attrs import evolve, fields, frozen
 
+from llamaswap.policy.near_names import suggestion
 from llamaswap.policy.rules import ModelId
 from llamaswap.policy.simulation import Request
 
@@ -100,9 +100,9 @@ seconds, a sum of times is infinite or stands still."""
 def _known(word: str, known: Mapping[str, T], what: str) -> T:
     if word in known:
         return known[word]
-    near = get_close_matches(word, known, n=1)
-    hint = f", did you mean {near[0]!r}?" if near else ""
-    raise SpecError(f"unknown {what} {word!r}{hint or ': expected ' + ', '.join(known)}")
+    hint = suggestion(word, known)
+    advice = f", {hint}" if hint else f": expected {', '.join(known)}"
+    raise SpecError(f"unknown {what} {word!r}{advice}")
 
 
 def _number(name: str, value: str) -> float:

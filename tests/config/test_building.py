@@ -80,7 +80,8 @@ def test_group_that_swaps_is_no_company() -> None:
     ) == [
         (
             "selectors.s.targets: spillover needs targets that run together: the group "
-            "'(default)' of its local targets must have swap: false"
+            "'(default)' of its local targets must have swap: false; list them as members of "
+            "a group that has it"
         )
     ]
 

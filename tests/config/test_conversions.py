@@ -117,6 +117,9 @@ def test_old_words_for_true_and_false_are_taken(value: Plain, *, flag: bool) -> 
     ("value", "sentence"),
     [
         ("true", "expected true or false, found the text 'true'; remove the quotes"),
+        ("TRUE", "expected true or false, found the text 'TRUE'; remove the quotes"),
+        ("tRue ", "expected true or false, found the text 'tRue '; did you mean true?"),
+        ("flase", "expected true or false, found the text 'flase'; did you mean false?"),
         ("maybe", "expected true or false, found the text 'maybe'"),
         (1, "expected true or false, found 1"),
         ([], "expected true or false, found a list"),

@@ -48,8 +48,14 @@ def test_a_sentence_that_is_complete_is_told_as_it_is() -> None:
 
     report.fault(("a",), "the name '{found}' is odd")
     report.fault(("b",), problem_of(ValueError("{expected}")))
+    report.fault(("c",), Problem.told("{found} is odd", "an even one", "1", "use 2"))
 
-    assert [fault.message for fault in report.faults] == ["the name '{found}' is odd", "{expected}"]
+    assert [fault.message for fault in report.faults] == [
+        "the name '{found}' is odd",
+        "{expected}",
+        "{found} is odd; use 2",
+    ]
+    assert (report.faults[2].expected, report.faults[2].found) == ("an even one", "1")
 
 
 def test_fault_stands_where_its_key_does() -> None:

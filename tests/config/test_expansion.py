@@ -133,7 +133,10 @@ def test_name_that_cannot_be_filled_is_told() -> None:
     )
 
     assert [fault.partition("; ")[0] for fault in faults] == [
-        "models.m.filters.setParamsByID.${nope}: unknown macro ${nope}",
+        (
+            "models.m.filters.setParamsByID.${nope}: unknown macro ${nope}: expected a declared "
+            "macro, PORT or MODEL_ID"
+        ),
         (
             "models.m.filters.setParamsByID.${a4}: unknown macro ${a4}: the macro that uses it "
             "stands above it, and a macro can use only those above itself"

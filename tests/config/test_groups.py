@@ -37,7 +37,7 @@ REFUSED: dict[str, tuple[dict[str, Plain], list[str]]] = {
     ),
     "nothing like it": (
         {"g": {"members": [None, "xyz"]}},
-        ["groups.g.members[1]: unknown model 'xyz'"],
+        ["groups.g.members[1]: unknown model 'xyz': expected the id or an alias of a model"],
     ),
     "twice in one group": (
         {"g": {"members": ["a", "a"]}},

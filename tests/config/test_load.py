@@ -182,14 +182,20 @@ groups:
     assert str(caught.value).splitlines() == [
         "<text>:1:1: startPort: expected a whole number, found the text 'abc'",
         "<text>:2:1: globalTTL: globalTTL must be >= 0 seconds, found -1",
-        "<text>:5:5: models.a.cmd: unknown macro ${nope}",
+        (
+            "<text>:5:5: models.a.cmd: unknown macro ${nope}: expected a declared macro, PORT or "
+            "MODEL_ID"
+        ),
         "<text>:6:5: models.a.ttl: expected a whole number, found the text '30'; remove the quotes",
         (
             "<text>:7:3: models.b.proxy: proxy uses ${PORT}, but cmd does not: put ${PORT} into "
             "cmd, or give proxy the address where the command listens"
         ),
-        "<text>:8:38: models.c.aliases[1]: duplicate alias 'x': the model 'c' has it too",
-        "<text>:10:20: groups.g.members[1]: unknown model 'd'",
+        "<text>:8:38: models.c.aliases[1]: duplicate alias 'x': the model 'c' has it already",
+        (
+            "<text>:10:20: groups.g.members[1]: unknown model 'd': expected the id or an alias "
+            "of a model"
+        ),
     ]
 
 

@@ -45,16 +45,20 @@ def test_list_of_macros_is_refused() -> None:
 
 
 REFUSED: dict[str, tuple[str, Plain, str]] = {
-    "long": ("a" * 64, "x", "the macro's name exceeds the maximum length of 63 bytes"),
+    "long": (
+        "a" * 64,
+        "x",
+        "the macro's name exceeds the maximum length: expected at most 63 bytes, found 64 bytes",
+    ),
     "dotted": (
         "a.b",
         1,
-        "the macro name 'a.b' has invalid characters: letters, digits, _ and - are possible",
+        "the macro name 'a.b' has invalid characters: letters, digits, '_' and '-' are possible",
     ),
     "merge": (
         "<<",
         1,
-        "the macro name '<<' has invalid characters: letters, digits, _ and - are possible",
+        "the macro name '<<' has invalid characters: letters, digits, '_' and '-' are possible",
     ),
     "list": (
         "a",
@@ -133,7 +137,7 @@ def test_macros_that_double_each_other_are_refused() -> None:
 
     assert substitute("${m59}!", Scope(macros), ("a",), report) is None
     assert [str(fault) for fault in report.faults] == [
-        "a: the macros unfold to more than 1000000 characters"
+        "a: the macros unfold to more than 1000000 characters: expected at most 1000000"
     ]
 
 
@@ -148,9 +152,11 @@ def test_references_that_are_left_are_found_at_any_depth() -> None:
 
 
 ADVICE = {
-    "${nope}": "unknown macro ${nope}",
+    "${nope}": "unknown macro ${nope}: expected a declared macro",
     "${context}": "unknown macro ${context}; did you mean ${contexts}?",
-    "${MODELID}": "unknown macro ${MODELID}; did you mean ${MODEL_ID}?",
+    "${Late}": "unknown macro ${Late}; did you mean ${late}?",
+    # Nothing that is known elsewhere only.
+    "${MODELID}": "unknown macro ${MODELID}: expected a declared macro",
     "${late}": "unknown macro ${late}: the macro that uses it stands above it, and a macro can use "
     "only those above itself; move the declaration up",
     "${PID}": "unknown macro ${PID}: it is known in cmdStop only, when the model is stopped",
@@ -165,6 +171,29 @@ def test_unknown_macro_is_told_with_advice(text: str, sentence: str) -> None:
     report = Report()
 
     refuse_left_over(text, Scope({"contexts": 1, "late": 2}), ("a",), report)
+
+    assert [str(fault) for fault in report.faults] == [f"a: {sentence}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "later", "sentence"),
+    [
+        ("${MODELID}", [], "unknown macro ${MODELID}; did you mean ${MODEL_ID}?"),
+        ("${port}", ["PORT"], "unknown macro ${port}; did you mean ${PORT}?"),
+        ("${pid}", ["PORT", "PID"], "unknown macro ${pid}; did you mean ${PID}?"),
+        ("${nope}", [], "unknown macro ${nope}: expected a declared macro or MODEL_ID"),
+        (
+            "${nope}",
+            ["PORT", "PID"],
+            "unknown macro ${nope}: expected a declared macro, PORT, PID or MODEL_ID",
+        ),
+    ],
+)
+def test_advice_knows_what_is_filled_in_there(text: str, later: list[str], sentence: str) -> None:
+    report = Report()
+    scope = Scope().within("m", Scope())
+
+    refuse_left_over(text, scope, ("a",), report, later=frozenset(later))
 
     assert [str(fault) for fault in report.faults] == [f"a: {sentence}"]
 

@@ -118,7 +118,7 @@ def test_alias_belongs_to_one_model_once() -> None:
     check_aliases(models, sections, report)
 
     assert [str(fault) for fault in report.faults] == [
-        "models.a.aliases[3]: duplicate alias 'x': the model 'a' has it too",
+        "models.a.aliases[3]: duplicate alias 'x': the model 'a' has it already",
         "models.b.aliases[0]: duplicate alias 'y': the model 'a' has it too",
     ]
 
@@ -177,7 +177,7 @@ def test_capabilities_are_some_of_three() -> None:
         ),
         (
             "models.m.capabilities.out[0]: unknown capability 'Audio': "
-            "expected one of text, audio, image, did you mean 'audio'?"
+            "expected one of text, audio, image; did you mean 'audio'?"
         ),
         "models.m.capabilities.context: expected at least 0 tokens, found -1",
     ]

@@ -49,10 +49,14 @@ REFUSED: dict[str, tuple[dict[str, Plain], list[str]]] = {
         ["profiles.x.pins: expected a mapping of keys, found a list"],
     ),
     "unknown target": (
-        {"x": {"pins": {"b": "p/y", "c": "zzz"}}},
+        {"x": {"pins": {"b": "p/y", "c": "zzz", "d": "slector"}}},
         [
             "profiles.x.pins.b: unknown model 'p/y', did you mean 'p/x'?",
-            "profiles.x.pins.c: unknown model 'zzz'",
+            (
+                "profiles.x.pins.c: unknown model 'zzz': expected a model, a peer's model or a "
+                "selector"
+            ),
+            "profiles.x.pins.d: unknown model 'slector', did you mean 'selector'?",
         ],
     ),
     "blank names": (
@@ -69,6 +73,6 @@ REFUSED: dict[str, tuple[dict[str, Plain], list[str]]] = {
 def test_impossible_profile_is_refused(sections: dict[str, Plain], faults: list[str]) -> None:
     report = Report()
 
-    build_profiles(sections, NAMES, {"sel"}, report)
+    build_profiles(sections, NAMES, {"selector"}, report)
 
     assert [str(fault) for fault in report.faults] == faults

@@ -63,7 +63,7 @@ MISFITS: dict[str, tuple[Config, str]] = {
     ),
     "member": (
         Config({M: ENTRY}, groups=(GroupRule("g", (ModelId("zz"),)),)),
-        "groups.g.members[0]: unknown model 'zz'",
+        "groups.g.members[0]: unknown model 'zz': expected the id or an alias of a model",
     ),
     "port": (
         Config(start_port="5800"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]

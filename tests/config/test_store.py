@@ -23,16 +23,16 @@ def test_store_may_be_new_or_there(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_store_that_cannot_be_is_refused(tmp_path: Path) -> None:
-    assert store_problem(" ") == (
+    assert str(store_problem(" ")) == (
         "store.path is empty: give a file, or remove the store to keep requests in memory"
     )
-    assert store_problem(str(tmp_path)) == (
+    assert str(store_problem(str(tmp_path))) == (
         f"store.path {str(tmp_path)!r} is a directory: give a file in it"
     )
-    assert store_problem(str(tmp_path / "no" / "x")) == (
+    assert str(store_problem(str(tmp_path / "no" / "x"))) == (
         f"the directory {str(tmp_path / 'no')!r} of store.path is not writable: it does not exist"
     )
-    assert "cannot be looked at, so it is not writable" in (store_problem("x" * 5000) or "")
+    assert "cannot be looked at, so it is not writable" in str(store_problem("x" * 5000))
 
 
 def test_store_that_is_not_ours_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,8 +40,8 @@ def test_store_that_is_not_ours_is_refused(tmp_path: Path, monkeypatch: pytest.M
     # As root everything is writable, whatever its mode is.
     monkeypatch.setattr(os, "access", _nobody)
 
-    assert store_problem(str(file)) == (
+    assert str(store_problem(str(file))) == (
         f"the directory {str(tmp_path)!r} of store.path is not writable"
     )
     file.touch()
-    assert store_problem(str(file)) == f"store.path {str(file)!r} is not writable"
+    assert str(store_problem(str(file))) == f"store.path {str(file)!r} is not writable"

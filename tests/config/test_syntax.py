@@ -34,6 +34,36 @@ COMPLAINTS: dict[str, Case] = {
         (QUOTED, "found unexpected end of stream"),
         ("the quote that closes the text", "the end of the file", "close the quote"),
     ),
+    "a quote is not closed in the document": (
+        "a: 'x\n---\nb: c",
+        (1, 0),
+        (QUOTED, "found unexpected document indicator"),
+        ("the quote that closes the text", "'---'", "close the quote"),
+    ),
+    "half of a character": (
+        'a: "\\uD800"',
+        (0, 5),
+        ("while parsing a quoted scalar", "found invalid Unicode character escape code"),
+        ("the number of a character", r"'uD800'", BACKSLASH),
+    ),
+    "a text for no indentation": (
+        "a: |0\n  b",
+        (0, 4),
+        ("while scanning a block scalar", "found an indentation indicator equal to 0"),
+        ("a number from 1 to 9", "'0'", ""),
+    ),
+    "another version": (
+        "%YAML 2.0\n---\na: 1",
+        (0, 0),
+        ("", "found incompatible YAML document"),
+        ("one %YAML 1.1 or %TAG", "'%YAML'", ""),
+    ),
+    "something new": (
+        "a: b",
+        (0, 3),
+        ("", "found something odd"),
+        ("a text in YAML", "'b'", ""),
+    ),
     "an escape": (
         'a: "C:\\models"',
         (0, 6),
@@ -54,7 +84,7 @@ COMPLAINTS: dict[str, Case] = {
         "a: - b",
         (0, 3),
         ("", "block sequence entries are not allowed in this context"),
-        ("", "'-'", COLON),
+        ("the end of the value", "'-'", COLON),
     ),
     "a key that is not indented like the others": (
         "a:\n  b: 1\n c: 2",
@@ -150,7 +180,7 @@ COMPLAINTS: dict[str, Case] = {
         "a: !b!c d",
         (0, 3),
         ("while parsing a node", "found undefined tag handle"),
-        ("", "'!b!c'", BEGINS),
+        ("a tag that is known", "'!b!c'", BEGINS),
     ),
     "what nobody can advise on": (
         "a: |3x\n b",
@@ -162,7 +192,7 @@ COMPLAINTS: dict[str, Case] = {
         "%FOO \n---\na",
         (0, 4),
         ("while scanning a directive", "found unknown directive name"),
-        ("", "the end of the line", ""),
+        ("one %YAML 1.1 or %TAG", "the end of the line", ""),
     ),
 }
 

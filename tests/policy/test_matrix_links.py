@@ -39,7 +39,7 @@ Told = tuple[tuple[str, ...], str]
 def _key(var: str, found: str) -> Told:
     message = (
         f"invalid key {var!r}: {found}; the allowed characters are "
-        "letters a-z, digits, '.' and '-', 1-32 of them"
+        "letters (a-z, A-Z), digits, '.' and '-', 1-32 of them"
     )
     return ("vars", var), message
 
@@ -166,7 +166,7 @@ PARTS: dict[str, tuple[Section, list[tuple[str, str, str]]]] = {
     "a wrong var": (
         Section(variables={"a_b": ModelId("bees")}),
         [
-            ("letters a-z, digits, '.' and '-', 1-32 of them", "'_' at position 1", ""),
+            ("letters (a-z, A-Z), digits, '.' and '-', 1-32 of them", "'_' at position 1", ""),
             ("a model's id", "'bees'", "did you mean 'bee'?"),
         ],
     ),
