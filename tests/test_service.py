@@ -379,6 +379,18 @@ async def test_a_model_that_cannot_start_is_one_plain_error() -> None:
 
 
 @pytest.mark.slow
+async def test_an_address_that_leads_nowhere_is_one_models_trouble() -> None:
+    bad = evolve(model(), proxy="http://localhost:65536")
+    async with opened(config_of(a=bad, b=model())) as swap:
+        with pytest.raises(
+            StartError, match=r"'a' could not be started: .*choose a lower startPort"
+        ):
+            async with swap.lease("a"):
+                pass
+        assert await pid_of(swap, "b")
+
+
+@pytest.mark.slow
 async def test_unloading_returns_when_the_processes_are_gone() -> None:
     config = config_of(group("a", "b", "c", swap=False), a=model(), b=model(), c=model())
     async with opened(config) as swap:
