@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TextIO, cast
 
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
-from llamaswap.cli.flags import USAGE, UsageError, parse_flags
+from llamaswap.cli.flags import USAGE, UsageError, parse_flags, require_no_command
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("llamaswap.cli.check", "check"),
@@ -31,6 +31,9 @@ name and returns the exit status."""
 UNREAD = 141
 """The exit status where nobody reads on: that of a program which SIGPIPE has ended."""
 
+INTERRUPTED = 130
+"""The exit status after Ctrl-C: that of a program which SIGINT has ended."""
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """What the system says where our output cannot be written."""
 
@@ -44,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(partial(command, words[1:]))
     try:
         flags = parse_flags(words)
+        require_no_command(flags.ignored, COMMANDS)
     except UsageError as exc:
         print(f"{exc}\n{USAGE}", file=sys.stderr, end="")
         return 2
@@ -66,7 +70,7 @@ def _tell_version() -> int:
 
 
 def _run(command: Callable[[], int]) -> int:
-    """Run what prints; a reader of its output who has seen enough is no fault."""
+    """Run what prints; who has seen enough, here or behind a pipe, has met no fault."""
     # A shell can close it (>&-).
     stdout = cast("TextIO | None", sys.stdout)
     try:
@@ -76,6 +80,8 @@ def _run(command: Callable[[], int]) -> int:
             # What is still buffered, the help too, would be told when nobody can catch it.
             if stdout is not None:
                 stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
         _give_up(stdout)
         return UNREAD

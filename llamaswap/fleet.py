@@ -11,7 +11,7 @@ from typing import cast
 from attrs import asdict, evolve
 
 from llamaswap.config.document import Place
-from llamaswap.config.ports import fill_port
+from llamaswap.config.ports import fill_port, heed_edits
 from llamaswap.config.schema import Config
 from llamaswap.config.soundness import misfits, without_behaviour
 from llamaswap.config.text import split_command
@@ -23,11 +23,15 @@ from llamaswap.policy.messages import Target
 from llamaswap.policy.plan import Change, Plan, Step, assign_ports, plan
 from llamaswap.policy.rules import EvictionPolicy, Fairness, Fleet, ModelId, ModelRule
 from llamaswap.router import ModelSpec
-from llamaswap.upstream.process import UpstreamSpec
+from llamaswap.upstream.process import Supervision, UpstreamSpec
 
 
-def refuse_unusable(config: Config, *, is_loaded: bool = False) -> None:
-    """Refuse a configuration that asks for what nobody does yet, or that no file could say.
+def usable(config: Config, *, is_loaded: bool = False) -> Config:
+    """Return the configuration as it is served.
+
+    Refused is one that asks for what nobody does yet, or that no file could say. A
+    model that was changed in Python since it was loaded keeps its changes, whatever
+    port a reload gives it; one whose port was written over has that port for good.
 
     Args:
       config: made by the loader, or in Python.
@@ -41,6 +45,9 @@ def refuse_unusable(config: Config, *, is_loaded: bool = False) -> None:
         raise ConfigError(faults)
     if keys := without_behaviour(config):
         raise ConfigError((_unsupported(keys, config),))
+    if is_loaded:
+        return config
+    return evolve(config, models={m: heed_edits(entry) for m, entry in config.models.items()})
 
 
 def _unsupported(keys: tuple[str, ...], config: Config) -> Fault:
@@ -77,7 +84,7 @@ def keep_ports(old: Config, new: Config) -> Config:
     kept = {
         model
         for model in taken.keys() & set(wanted)
-        if _specification(old, model) == _specification(as_before, model)
+        if _specification(old, model).process == _specification(as_before, model).process
     }
     for model, number in assign_ports(wanted, new.start_port, taken, kept).items():
         models[model] = fill_port(models[model], number)
@@ -103,16 +110,18 @@ def steps_to(old: Config, new: Config, running: Mapping[ModelId, object]) -> Pla
       running: what the processes were started with. Those that are not as ``old``
         says are of an earlier configuration and drain.
     """
-    now = _specifications(old) | dict(running)
-    rules = {model: ModelRule(specification) for model, specification in now.items()}
-    steps = plan(rules, fleet_of(new).models)
+    now = {
+        model: ModelRule(specification, process=specification.process)
+        for model, specification in _now(old, running).items()
+    }
+    steps = plan(now, fleet_of(new).models)
     # What an earlier reload has removed leaves whatever this one says.
     return evolve(steps, remove=tuple(model for model in steps.remove if model in old.models))
 
 
 def foresee(old: Config, new: Config, running: Mapping[ModelId, object]) -> tuple[Change, ...]:
     """Say what a reload would do to each model and why, sorted by model; see `steps_to`."""
-    now = _specifications(old) | dict(running)
+    now = _now(old, running)
     words = cast("dict[Step, tuple[ModelId, ...]]", asdict(steps_to(old, new, running)))
     steps: dict[ModelId, Step] = {m: step for step, models in words.items() for m in models}
     return tuple(
@@ -126,9 +135,17 @@ def foresee(old: Config, new: Config, running: Mapping[ModelId, object]) -> tupl
     )
 
 
-def _process_changes(before: object, new: Config, model: ModelId) -> tuple[str, ...]:
+def _now(config: Config, running: Mapping[ModelId, object]) -> dict[ModelId, ModelSpec]:
+    """Return what each process was started with, or will be."""
+    now = {model: _specification(config, model) for model in config.models}
+    for model, specification in running.items():
+        assert isinstance(specification, ModelSpec)
+        now[model] = specification
+    return now
+
+
+def _process_changes(before: ModelSpec, new: Config, model: ModelId) -> tuple[str, ...]:
     """Name what differs. Another port is no reason, unless it is the only one."""
-    assert isinstance(before, ModelSpec)
     port, entry = port_of(before.target.url), new.models[model]
     if entry.port is not None and port is not None:
         new = evolve(new, models={model: fill_port(entry, port)})
@@ -147,21 +164,23 @@ def _differing(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[st
 
 
 def _process_parts(specification: ModelSpec) -> dict[str, object]:
-    """Name everything that `_specification` is made of."""
+    """Name everything by which processes differ."""
     upstream = specification.upstream
     return {
         "command": upstream.argv,
         "environment": upstream.env,
-        "stop command": upstream.stop_argv,
         "address": (specification.target, upstream.address, upstream.obstacle),
-        "health check": specification.check_path,
-        "time limits": (upstream.ready_within, upstream.stop_within),
     }
 
 
 def _other_parts(config: Config, model: ModelId) -> dict[str, object]:
     entry = config.models[model]
+    specification = _specification(config, model)
+    supervision = specification.supervision
     return {
+        "stop command": supervision.stop_argv,
+        "health check": specification.check_path,
+        "time limits": (supervision.ready_within, supervision.stop_within),
         "limit": config.concurrency_limit(model),
         "priority": config.scheduling.priority.get(model, 0),
         "ttl": config.idle_after(model),
@@ -175,17 +194,20 @@ def _other_parts(config: Config, model: ModelId) -> dict[str, object]:
 
 def fleet_of(config: Config) -> Fleet:
     """Tell the router what it needs to know of the configuration, and no more."""
-    rules = {
-        model: ModelRule(
-            _specification(config, model),
-            concurrency_limit=config.concurrency_limit(model),
-            idle_after=config.idle_after(model),
-            priority=config.scheduling.priority.get(model, 0),
-            port=_port(config.models[model].proxy),
-        )
-        for model in config.models
-    }
+    rules = {model: _rule(config, model) for model in config.models}
     return Fleet(rules, _evictions(config), _fairness(config))
+
+
+def _rule(config: Config, model: ModelId) -> ModelRule:
+    specification = _specification(config, model)
+    return ModelRule(
+        specification,
+        concurrency_limit=config.concurrency_limit(model),
+        idle_after=config.idle_after(model),
+        priority=config.scheduling.priority.get(model, 0),
+        port=_port(config.models[model].proxy),
+        process=specification.process,
+    )
 
 
 def _evictions(config: Config) -> EvictionPolicy:
@@ -205,23 +227,22 @@ def _fairness(config: Config) -> Fairness:
     )
 
 
-def _specifications(config: Config) -> dict[ModelId, object]:
-    return {model: _specification(config, model) for model in config.models}
-
-
 def _specification(config: Config, model: ModelId) -> ModelSpec:
     entry = config.models[model]
     check, problem = entry.check_endpoint.strip(), url_problem(entry.proxy)
     upstream = UpstreamSpec(
         argv=split_command(entry.cmd),
         env=entry.env,
-        stop_argv=split_command(entry.cmd_stop),
         address=_loopback_address(entry.proxy),
         obstacle="" if problem is None else str(problem),
+    )
+    supervision = Supervision(
+        stop_argv=split_command(entry.cmd_stop),
         ready_within=float(config.health_check_timeout),
         stop_within=float(config.stop_within(model)),
     )
-    return ModelSpec(upstream, Target(model, entry.proxy), None if check == "none" else check)
+    target = Target(model, entry.proxy)
+    return ModelSpec(upstream, target, supervision, None if check == "none" else check)
 
 
 def _port(url: str) -> int | None:

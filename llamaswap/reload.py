@@ -13,7 +13,8 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TypeAlias
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 import trio
 from attrs import define, evolve, field, frozen
@@ -21,7 +22,7 @@ from attrs import define, evolve, field, frozen
 from llamaswap.config.load import Attempt
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
-from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable, steps_to
+from llamaswap.fleet import fleet_of, foresee, keep_ports, steps_to, usable
 from llamaswap.policy.messages import Ticket
 from llamaswap.policy.plan import Change, Plan
 from llamaswap.policy.rules import ModelId
@@ -29,6 +30,8 @@ from llamaswap.preloads import Preloads
 from llamaswap.web.front import Front, Snapshot
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Loader: TypeAlias = Callable[[], Attempt]
 """Reads the configuration again; may block, and raises nothing."""
@@ -148,7 +151,7 @@ class Reloader:
         """
         if config is None:
             config = (await _attempt(self._load)).loaded()
-        refuse_unusable(config)
+        config = await do_aside(partial(usable, config))
         running = await self._front.router.specifications()
         return foresee(self._front.snapshot.config, self.with_ports(config), running)
 
@@ -260,7 +263,7 @@ class _Reloads:
         """Put ``config``, or what stands in the files, in force; it cannot be: say why."""
         try:
             new = await self._read() if config is None else config
-            refuse_unusable(new, is_loaded=config is None)
+            new = await do_aside(partial(usable, new, is_loaded=config is None))
         except ConfigError as exc:
             self._front.faults = exc.faults
             logger.warning("reload: the old configuration stays, because of: %s", exc)
@@ -335,7 +338,12 @@ def _as_it_may_run(config: Config, drains: Iterable[_Drain]) -> Config:
 
 async def _attempt(load: Loader | None) -> Attempt:
     assert load is not None, "only who gave a loader is given its reloader"
-    return await trio.to_thread.run_sync(load, abandon_on_cancel=True)
+    return await do_aside(load)
+
+
+async def do_aside(work: Callable[[], T]) -> T:
+    """Do what takes a while in a thread, so that no stream waits for it."""
+    return await trio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
 def warn_of(config: Config) -> None:

@@ -37,6 +37,7 @@ from llamaswap.inbox import (
     refuse_all,
 )
 from llamaswap.policy.messages import (
+    Adopt,
     Cause,
     Command,
     Event,
@@ -65,7 +66,13 @@ from llamaswap.policy.rules import Fleet, ModelId
 from llamaswap.policy.scheduler import Scheduler
 from llamaswap.relay.client import Pool
 from llamaswap.relay.exchange import probe
-from llamaswap.upstream.process import HealthCheck, UpstreamSpec, WaitGone, run_upstream
+from llamaswap.upstream.process import (
+    HealthCheck,
+    Supervision,
+    UpstreamSpec,
+    WaitGone,
+    run_upstream,
+)
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -98,6 +105,7 @@ class RunUpstream(Protocol):
     async def __call__(
         self,
         spec: UpstreamSpec,
+        supervision: Callable[[], Supervision],
         is_healthy: HealthCheck | None,
         on_output: Callable[[bytes], object],
         *,
@@ -114,8 +122,14 @@ class ModelSpec:
 
     upstream: UpstreamSpec
     target: Target
-    check_path: str | None
+    supervision: Supervision = field(factory=Supervision)
+    check_path: str | None = None
     """Path whose answer 200 means ready; ``None``: ready as soon as it runs."""
+
+    @property
+    def process(self) -> object:
+        """The part that cannot change while the process runs."""
+        return self.upstream, self.target
 
 
 @define(eq=False)
@@ -226,12 +240,12 @@ class Router:
                 self._nursery.start_soon(self._run, model, upstream)
             case Stop(model, reason):
                 self._stop(model, reason)
+            case Adopt(model, specification):
+                self._adopt(model, specification)
             case Settled(ticket, problem):
                 self._answer(ticket, None if problem is None else SwapError(problem))
-            case View(ticket, models):
-                self._answer(ticket, models)
-            case Queue(ticket, waiting):
-                self._answer(ticket, waiting)
+            case View(ticket, told) | Queue(ticket, told):
+                self._answer(ticket, told)
             case Explanation(ticket):
                 self._answer(ticket, command)
             case Learned(model, load, stop):
@@ -245,9 +259,15 @@ class Router:
                 specifications = {model: u.spec for model, u in self._upstreams.items()}
                 self._answer(envelope.ask, Specifications(specifications))
 
-    def _stop(self, model: ModelId, reason: Reason) -> None:
+    def _adopt(self, model: ModelId, specification: object) -> None:
+        assert isinstance(specification, ModelSpec)
         # Its end may have been told in the batch that the command answers.
         upstream = self._upstreams.get(model)
+        if upstream is not None:
+            upstream.spec = specification
+
+    def _stop(self, model: ModelId, reason: Reason) -> None:
+        upstream = self._upstreams.get(model)  # as above
         if upstream is not None:
             logger.info("%s: stopping (%s)", model, reason)
             upstream.stopping = reason
@@ -268,11 +288,10 @@ class Router:
         """Run one process; whatever becomes of it, report it as one `Gone`."""
         spec = upstream.spec
         reason: str | None = None
-        is_healthy = (
-            None
-            if spec.check_path is None
-            else partial(probe, self._pool, spec.target, spec.check_path)
-        )
+
+        async def is_healthy() -> bool:
+            path = upstream.spec.check_path
+            return path is None or await probe(self._pool, spec.target, path)
 
         def note_stuck(why: str, wait_gone: WaitGone) -> None:
             upstream.wait_gone = wait_gone
@@ -282,7 +301,8 @@ class Router:
             with upstream.scope:
                 reason = await self._run_upstream(
                     spec.upstream,
-                    is_healthy,
+                    lambda: upstream.spec.supervision,
+                    None if spec.check_path is None else is_healthy,
                     partial(self._listeners.output, model),
                     on_ready=lambda _: self.note(Ready(model)),
                     on_stuck=note_stuck,

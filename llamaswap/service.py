@@ -19,7 +19,7 @@ from attrs import define
 from llamaswap.broadcast import Broadcast
 from llamaswap.config.schema import Config
 from llamaswap.errors import UnknownModelError
-from llamaswap.fleet import fleet_of, refuse_unusable
+from llamaswap.fleet import fleet_of, usable
 from llamaswap.observe.logs import LogBook, run_log_keeping
 from llamaswap.observe.times import Times, run_time_keeping
 from llamaswap.policy.messages import ModelView, Target
@@ -229,7 +229,7 @@ async def open_house(
     Yields:
       The router, and whom to ask for a reload.
     """
-    refuse_unusable(config)
+    config = usable(config)
     book = LogBook()
     changes = Broadcast[None]()
     reloads: Reloader | None = None

@@ -2,9 +2,10 @@
 
 import logging
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import pytest
+import trio
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("dev", max_examples=25, deadline=None)
@@ -25,3 +26,14 @@ def _own_log_level() -> Generator[None, None, None]:
     level = logger.level
     yield
     logger.setLevel(level)
+
+
+@pytest.fixture
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a reload do at once what it does in threads: a mock clock waits for none."""
+
+    async def do_now(work: Callable[[], object]) -> object:
+        await trio.lowlevel.checkpoint()
+        return work()
+
+    monkeypatch.setattr("llamaswap.reload.do_aside", do_now)

@@ -13,7 +13,7 @@ from llamaswap.policy.eviction import GroupRule, Groups
 from llamaswap.policy.messages import Target
 from llamaswap.policy.rules import Fleet, ModelId, ModelRule
 from llamaswap.router import ModelSpec
-from llamaswap.upstream.process import HealthCheck, UpstreamSpec, WaitGone
+from llamaswap.upstream.process import HealthCheck, Supervision, UpstreamSpec, WaitGone
 
 A, B, C = ModelId("a"), ModelId("b"), ModelId("c")
 
@@ -27,6 +27,9 @@ class FakeUpstreams:
 
     load: float = 1.0
     """Seconds from start to readiness."""
+
+    asks_health: bool = False
+    """Whether it waits for a good health check then."""
 
     stop: float = 0.5
     """Seconds from being asked to end to being gone."""
@@ -45,6 +48,8 @@ class FakeUpstreams:
 
     story: list[tuple[float, str, str]] = field(factory=list[tuple[float, str, str]])
     alive: set[str] = field(factory=set[str])
+    endings: list[Supervision] = field(factory=list[Supervision])
+    """How each process was looked after in the end."""
 
     def told(self) -> list[str]:
         """Return the story without times."""
@@ -53,7 +58,8 @@ class FakeUpstreams:
     async def run(
         self,
         spec: UpstreamSpec,
-        is_healthy: HealthCheck | None,  # noqa: ARG002 - the script says when it is ready
+        supervision: Callable[[], Supervision],
+        is_healthy: HealthCheck | None,
         on_output: Callable[[bytes], object],
         *,
         on_ready: Callable[[int], object],
@@ -66,6 +72,8 @@ class FakeUpstreams:
         on_output(f"{model} loads\n".encode())
         try:
             await trio.sleep(self.load)
+            if self.asks_health:
+                await _until_healthy(is_healthy)
             if model in self.bug:
                 raise ZeroDivisionError
             if model in self.broken:
@@ -81,6 +89,7 @@ class FakeUpstreams:
             raise
         finally:
             self.alive.discard(model)
+            self.endings.append(supervision())
             self._tell("gone", model)
         return "exited with status 9"
 
@@ -88,11 +97,15 @@ class FakeUpstreams:
         self.story.append((trio.current_time(), what, model))
 
 
+async def _until_healthy(is_healthy: HealthCheck | None) -> None:
+    assert is_healthy is not None
+    while not await is_healthy():  # noqa: ASYNC110 - mock time
+        await trio.sleep(1)
+
+
 def spec_of(model: ModelId, *extra: str) -> ModelSpec:
     """Describe a model that `FakeUpstreams` runs."""
-    return ModelSpec(
-        UpstreamSpec(argv=(model, *extra)), Target(model, f"http://{model}.example"), None
-    )
+    return ModelSpec(UpstreamSpec(argv=(model, *extra)), Target(model, f"http://{model}.example"))
 
 
 def fleet(

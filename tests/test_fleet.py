@@ -17,12 +17,12 @@ from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import MatrixConfig
 from llamaswap.errors import ConfigError, Fault
-from llamaswap.fleet import fleet_of, foresee, keep_ports, refuse_unusable, steps_to
+from llamaswap.fleet import fleet_of, foresee, keep_ports, steps_to, usable
 from llamaswap.policy.messages import Target
 from llamaswap.policy.plan import Change, Plan, plan
 from llamaswap.policy.rules import Fairness, ModelId
 from llamaswap.router import ModelSpec
-from llamaswap.upstream.process import UpstreamSpec
+from llamaswap.upstream.process import Supervision, UpstreamSpec
 from tests.fakes import A, B, C
 from tests.house.houses import group
 
@@ -44,12 +44,10 @@ def test_the_router_is_told_what_it_takes_to_run_a_model() -> None:
         UpstreamSpec(
             argv=("llama-server", "--port", "5800", "-m", "a b.gguf"),
             env=("A=1",),
-            stop_argv=("docker", "stop", "${PID}"),
             address=("localhost", 5800),
-            ready_within=30,
-            stop_within=3,
         ),
         Target(A, "http://localhost:5800"),
+        Supervision(stop_argv=("docker", "stop", "${PID}"), ready_within=30, stop_within=3),
         "/ready",
     )
     assert (rule.concurrency_limit, rule.idle_after) == (4, 60)
@@ -62,8 +60,7 @@ def test_what_is_not_said_has_the_defaults_of_the_reference() -> None:
 
     assert (rule.concurrency_limit, rule.idle_after) == (10, None)
     assert rule.specification.check_path == "/health"
-    assert rule.specification.upstream.ready_within == 120
-    assert rule.specification.upstream.stop_within == 10
+    assert rule.specification.supervision == Supervision(ready_within=120, stop_within=10)
 
 
 def test_a_model_without_a_health_check_is_ready_when_it_runs() -> None:
@@ -100,8 +97,7 @@ def test_only_a_port_of_this_machine_is_looked_at_before_a_start(
 
 def test_a_model_whose_address_leads_nowhere_is_not_worth_a_start() -> None:
     config = load_config("startPort: 65535\nmodels: {a: {cmd: 's ${PORT}'}, b: {cmd: 's ${PORT}'}}")
-    refuse_unusable(config, is_loaded=True)
-    refuse_unusable(config)
+    assert usable(config, is_loaded=True) == usable(config)
     rules = fleet_of(config).models
     good, bad = rules[A].specification, rules[B].specification
     assert isinstance(good, ModelSpec)
@@ -135,14 +131,14 @@ def test_the_groups_say_who_must_go() -> None:
 def test_keys_without_behaviour_are_refused_in_a_sentence() -> None:
     config = Config(api_keys=("k",))
     with pytest.raises(ConfigError) as caught:
-        refuse_unusable(config)
+        usable(config)
 
     assert str(caught.value) == "apiKeys: `apiKeys` is not supported yet; remove it to serve"
 
 
 def test_one_sentence_names_all_keys_without_behaviour() -> None:
     with pytest.raises(ConfigError) as caught:
-        refuse_unusable(load_config("apiKeys: [k]\nlogLevel: debug\nincludeAliasesInList: true"))
+        usable(load_config("apiKeys: [k]\nlogLevel: debug\nincludeAliasesInList: true"))
 
     assert str(caught.value) == (
         "<text>:1:1: `apiKeys`, `logLevel` and `includeAliasesInList` are not supported yet; "
@@ -153,7 +149,7 @@ def test_one_sentence_names_all_keys_without_behaviour() -> None:
 def test_a_key_without_behaviour_is_told_where_it_stands() -> None:
     config = load_config("models: {}\napiKeys: [x]\n")
     with pytest.raises(ConfigError) as caught:
-        refuse_unusable(config)
+        usable(config)
 
     assert caught.value.faults == (
         Fault(
@@ -170,9 +166,9 @@ def test_a_key_without_behaviour_is_told_where_it_stands() -> None:
 def test_the_file_of_a_key_without_behaviour_is_named_where_there_is_one_only() -> None:
     config = Config(log_level="debug", sources=(Path("a.yaml"),))
     with pytest.raises(ConfigError, match=r"^a\.yaml: logLevel: "):
-        refuse_unusable(config)
+        usable(config)
     with pytest.raises(ConfigError, match=r"^logLevel: "):
-        refuse_unusable(evolve(config, sources=(Path("a.yaml"), Path("b.yaml"))))
+        usable(evolve(config, sources=(Path("a.yaml"), Path("b.yaml"))))
 
 
 def written(**models: str) -> Config:
@@ -228,11 +224,15 @@ RUNNING = Config({A: ModelConfig(cmd="x", proxy="http://127.0.0.1:1", cmd_stop="
 EDITS: dict[str, dict[str, Any]] = {
     "command": {"cmd": "z"},
     "environment": {"env": ("A=1",)},
-    "stop command": {"cmd_stop": "z"},
     "address": {"proxy": "http://127.0.0.1:0"},
+}
+
+NEWS: dict[str, dict[str, Any]] = {
+    "stop command": {"cmd_stop": "z"},
     "health check": {"check_endpoint": "/ready"},
     "time limits": {"unload_timeout": 3},
 }
+"""What a process that runs is told of."""
 
 
 def foreseen(old: Config, new: Config) -> tuple[Change, ...]:
@@ -247,8 +247,24 @@ def test_the_part_of_the_process_that_differs_is_named(part: str, edit: dict[str
     assert foreseen(RUNNING, Config({A: entry})) == (Change(A, "replace", (part,)),)
 
 
-def test_no_part_of_the_process_is_without_a_name() -> None:
-    edited = {key: value for edit in EDITS.values() for key, value in edit.items()}
+@pytest.mark.parametrize(("part", "edit"), NEWS.items(), ids=NEWS)
+def test_how_a_process_is_looked_after_is_no_reason_to_replace_it(
+    part: str, edit: dict[str, Any]
+) -> None:
+    entry = evolve(RUNNING.models[A], **edit)
+
+    assert foreseen(RUNNING, Config({A: entry})) == (Change(A, "keep", (), (part,)),)
+
+
+def test_another_health_check_timeout_is_no_reason_to_replace_a_process() -> None:
+    new = evolve(RUNNING, health_check_timeout=30)
+
+    assert foreseen(RUNNING, new) == (Change(A, "keep", (), ("time limits",)),)
+
+
+def test_no_part_of_the_specification_is_without_a_name() -> None:
+    edits = (EDITS | NEWS).values()
+    edited = {key: value for edit in edits for key, value in edit.items()}
     old = fleet_of(RUNNING).models[A].specification
     new = (
         fleet_of(Config({A: evolve(RUNNING.models[A], **edited)}, health_check_timeout=30))
@@ -263,8 +279,9 @@ def test_no_part_of_the_process_is_without_a_name() -> None:
 
 def leaves(specification: ModelSpec) -> tuple[object, ...]:
     """Return every field of a specification but the model's id."""
-    upstream = astuple(specification.upstream, recurse=False)
-    return (*upstream, specification.target.url, specification.check_path)
+    process = astuple(specification.upstream, recurse=False)
+    care = astuple(specification.supervision, recurse=False)
+    return (*process, *care, specification.target.url, specification.check_path)
 
 
 def test_what_leaves_the_process_alone_is_named_too() -> None:
@@ -393,7 +410,7 @@ def test_a_matrix_says_who_must_go() -> None:
 def test_a_matrix_made_in_python_is_looked_at() -> None:
     config = Config({}, matrix=MatrixConfig(sets={"s": "a &"}))
     with pytest.raises(ConfigError) as caught:
-        refuse_unusable(config)
+        usable(config)
 
     assert [fault.path for fault in caught.value.faults] == ["matrix.sets.s"]
 

@@ -25,6 +25,8 @@ from llamaswap.web.front import Front, Snapshot
 from tests.fakes import A, B, C, FakeUpstreams
 from tests.house.houses import group
 
+pytestmark = pytest.mark.usefixtures("no_threads")
+
 PRELOADS = "llamaswap.preloads"
 
 

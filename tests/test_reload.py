@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from threading import Event
+from threading import Event, get_ident
 
 import pytest
 import trio
@@ -107,6 +107,38 @@ async def test_a_fault_changes_nothing_and_stays_until_it_is_mended(
     )
 
 
+@pytest.mark.usefixtures("no_threads")
+async def test_what_python_changed_of_a_loaded_model_is_in_force(
+    autojump_clock: MockClock,
+) -> None:
+    loaded = load_config("{models: {a: {cmd: 'a ${PORT}'}, b: {cmd: 'b ${PORT}'}}}")
+    a = evolve(loaded.models[A], ttl=9)
+    async with opened(None, loaded, ready_at_once()) as (front, reloader):
+        await reloader.put(evolve(loaded, models={A: a, B: evolve(loaded.models[B], cmd="c 5801")}))
+        models = front.snapshot.config.models
+
+    assert (models[A].ttl, models[A].cmd, models[A].port) == (9, "a 5800", 5800)
+    assert (models[B].cmd, models[B].port) == ("c 5801", None)
+
+
+async def test_a_configuration_is_looked_at_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of models take a quarter of a second, and the streams of others go on."""
+    threads: list[int] = []
+
+    def look(config: Config, **_how: bool) -> Config:
+        threads.append(get_ident())
+        return config
+
+    monkeypatch.setattr("llamaswap.reload.usable", look)
+    async with opened(files(NEW).load) as (_, reloader):
+        await reloader.foresee(NEW)
+        await reloader.put(NEW)
+        await reloader.reload()
+
+    assert len(threads) == 3
+    assert get_ident() not in threads
+
+
 async def test_keys_that_would_do_nothing_are_a_fault_like_any_other() -> None:
     async with opened(files(evolve(NEW, log_level="debug")).load) as (front, reloader):
         with pytest.raises(ConfigError, match="`logLevel` is not supported yet"):
@@ -192,6 +224,7 @@ def ignore(*_: object) -> None:
     """Take what a process prints."""
 
 
+@pytest.mark.usefixtures("no_threads")
 async def test_a_reload_that_cannot_kill_a_model_says_so_and_harms_nobody(
     autojump_clock: MockClock,
 ) -> None:
@@ -211,6 +244,7 @@ async def test_a_reload_that_cannot_kill_a_model_says_so_and_harms_nobody(
         assert await swap.reload(new) == Plan(keep=(A,))
 
 
+@pytest.mark.usefixtures("no_threads")
 async def test_who_waits_for_a_replaced_model_is_served_when_the_drain_time_is_over(
     autojump_clock: MockClock,
 ) -> None:
@@ -254,6 +288,7 @@ async def test_a_reload_with_an_address_that_leads_nowhere_is_put_in_force() -> 
         assert list(front.snapshot.config.models) == [A, B, C]
 
 
+@pytest.mark.usefixtures("no_threads")
 async def test_a_second_reload_is_in_force_at_once_and_each_has_its_drain_time(
     autojump_clock: MockClock,
 ) -> None:
@@ -297,6 +332,7 @@ async def test_a_second_reload_is_in_force_at_once_and_each_has_its_drain_time(
     assert gone[:2] == [(32 + stop, "a"), (52 + stop, "b")]
 
 
+@pytest.mark.usefixtures("no_threads")
 async def test_who_still_drains_and_is_wanted_back_is_kept_and_that_is_foreseen(
     autojump_clock: MockClock,
 ) -> None:
@@ -337,6 +373,7 @@ async def test_what_stands_in_the_files_is_foreseen_and_stays_there(
     assert caplog.messages == []
 
 
+@pytest.mark.usefixtures("no_threads")
 async def test_a_number_of_a_process_that_drains_goes_to_nobody_else(
     autojump_clock: MockClock,
 ) -> None:

@@ -19,11 +19,12 @@ from llamaswap.errors import (
     UnknownModelError,
 )
 from llamaswap.inbox import RouterClient
-from llamaswap.policy.messages import ModelState, ModelView, Outcome
-from llamaswap.policy.rules import Fleet, ModelId
+from llamaswap.policy.messages import ModelState, ModelView, Outcome, Target
+from llamaswap.policy.rules import Fleet, ModelId, ModelRule
 from llamaswap.relay.client import Pool
-from llamaswap.router import Listeners, run_router
+from llamaswap.router import Listeners, ModelSpec, run_router
 from llamaswap.service import open_layer
+from llamaswap.upstream.process import Supervision
 from tests.fakes import A, B, C, FakeUpstreams, fleet, spec_of
 
 
@@ -316,9 +317,7 @@ async def test_a_reload_keeps_what_is_equal_and_replaces_what_has_changed(
 ) -> None:
     fake = FakeUpstreams()
     old = fleet(A, B, swap=False)
-    new = evolve(
-        old, models=dict(old.models) | {B: evolve(old.models[B], specification=spec_of(B, "x"))}
-    )
+    new = evolve(old, models={A: old.models[A], B: ModelRule(spec_of(B, "x"))})
     async with opened(old, fake) as router:
         await use(router, A)
         await use(router, B)
@@ -339,7 +338,7 @@ async def test_a_reload_keeps_what_is_equal_and_replaces_what_has_changed(
 
 async def test_what_runs_is_told_with_what_it_was_started_with(autojump_clock: MockClock) -> None:
     old = fleet(A, B, swap=False)
-    rules = {A: evolve(old.models[A], specification=spec_of(A, "--new")), B: old.models[B]}
+    rules = {A: ModelRule(spec_of(A, "--new")), B: old.models[B]}
     async with opened(old, FakeUpstreams()) as router:
         assert await router.specifications() == {}
         async with router.lease(A):
@@ -347,6 +346,54 @@ async def test_what_runs_is_told_with_what_it_was_started_with(autojump_clock: M
             assert await router.specifications() == {A: spec_of(A)}
         await use(router, A)
         assert await router.specifications() == {A: spec_of(A, "--new")}
+
+
+def looked_after(check_path: str | None, stop: str) -> Fleet:
+    """Make a fleet whose one process is the same whatever the arguments are."""
+    spec = evolve(spec_of(A), check_path=check_path, supervision=Supervision((stop,)))
+    return evolve(fleet(A), models={A: ModelRule(spec, process=spec.process)})
+
+
+@pytest.mark.parametrize("path", ["/new", None])
+async def test_other_settings_count_for_a_process_that_runs(
+    path: str | None, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+    fake = FakeUpstreams(asks_health=True)
+
+    async def answer(_pool: Pool, _target: Target, path: str) -> bool:
+        await trio.lowlevel.checkpoint()
+        checked.append(path)
+        return path == "/new"
+
+    monkeypatch.setattr("llamaswap.router.probe", answer)
+    async with opened(looked_after("/old", "old"), fake) as router:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(use, router, A)
+            await trio.sleep(3.5)
+            _, settled = router.reconfigure(looked_after(path, "new"))
+            await settled()
+        router.reconfigure(looked_after(path, "newest"))
+        await wait_all_tasks_blocked()
+
+    assert (checked[:3], checked[3:]) == (["/old"] * 3, [path] if path else [])
+    assert fake.endings == [Supervision(("newest",))]
+
+
+async def test_settings_for_a_process_that_has_just_ended_are_those_of_the_next(
+    autojump_clock: MockClock,
+) -> None:
+    fake = FakeUpstreams(lifetime=1)
+    async with opened(looked_after(None, "old"), fake) as router:
+        await use(router, A)
+        await trio.sleep(1)
+        router.reconfigure(looked_after(None, "new"))
+        await use(router, A)
+        (spec,) = (await router.specifications()).values()
+        assert isinstance(spec, ModelSpec)
+        assert spec.supervision.stop_argv == ("new",)
+
+    assert fake.told() == ["start a", "ready a", "gone a"] * 2
 
 
 async def test_a_removed_model_is_unknown_from_then_on(autojump_clock: MockClock) -> None:

@@ -54,9 +54,24 @@ def source_flags(prog: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog, description=description, epilog=STATUSES, allow_abbrev=False
     )
-    parser.add_argument("-config", "--config", type=Path, metavar="FILE")
-    parser.add_argument("-config-dir", "--config-dir", type=Path, metavar="DIR")
+    add = parser.add_argument
+    add(*("-config", "--config"), type=given_path, metavar="FILE", help="a YAML configuration")
+    add(
+        *("-config-dir", "--config-dir"),
+        type=given_path,
+        metavar="DIR",
+        help="a folder whose *.yml and *.yaml files are merged on top",
+    )
     return parser
+
+
+def given_path(text: str) -> Path:
+    """Return the path that a flag is given; for `argparse`, which tells that there is none."""
+    # An empty one mostly comes from a variable that is not set; it would mean the
+    # current folder.
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found an empty text")
+    return Path(text)
 
 
 def require_source(

@@ -26,16 +26,18 @@ from typing import Any
 import trio
 from attrs import define, field
 
+from llamaswap.cli.check import given_path
 from llamaswap.cli.console import Console
 from llamaswap.cli.signals import run_signals
 from llamaswap.cli.weights import fetch_weights
 from llamaswap.config.schema import Config, ModelConfig
-from llamaswap.errors import SwapError
+from llamaswap.errors import ListenError, SwapError
 from llamaswap.observe.logs import ROOT_LOGGER
 from llamaswap.policy.messages import Target
 from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import Pool, RequestHead
 from llamaswap.service import SwapRouter, open_layer, open_swap_router
+from llamaswap.web.server import split_address
 
 DEFAULT_LISTEN = "127.0.0.1:8080"
 
@@ -89,13 +91,7 @@ HEADS = ("model", "waited for swap", "load time", "time to first token", "tokens
 
 def demo(arguments: Sequence[str]) -> int:
     """Run the demo; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="llama-swap demo", description="See two real models swap on this machine."
-    )
-    parser.add_argument("--once", action="store_true", help="leave after the table")
-    parser.add_argument("--gguf", type=Path, metavar="PATH", help="use this model file")
-    parser.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT")
-    options = parser.parse_args(list(arguments))
+    options = _options_of(arguments)
     try:
         weights = _existing(options.gguf) if options.gguf else fetch_weights()
         config = demo_config(weights)
@@ -104,6 +100,35 @@ def demo(arguments: Sequence[str]) -> int:
         print(f"llama-swap demo: {exc}", file=sys.stderr)
         return 1
     return 0
+
+
+def _options_of(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="llama-swap demo",
+        description="See two real models swap on this machine.",
+        epilog="Exit status: 0 fine, 1 if a model cannot be fetched or run, or the address is "
+        "taken, which is told on stderr, 2 wrong usage.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(*("-once", "--once"), action="store_true", help="leave after the table")
+    add(*("-gguf", "--gguf"), type=given_path, metavar="PATH", help="use this model file")
+    add(
+        *("-listen", "--listen"),
+        type=_address,
+        default=DEFAULT_LISTEN,
+        metavar="HOST:PORT",
+        help=f"where to listen (default: {DEFAULT_LISTEN})",
+    )
+    return parser.parse_args(list(arguments))
+
+
+def _address(text: str) -> str:
+    try:
+        split_address(text)
+    except ListenError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+    return text
 
 
 def _existing(path: Path) -> Path:

@@ -36,7 +36,7 @@ def explain(arguments: Sequence[str]) -> int:
     """Print the explanation; return the exit status."""
     options = _options_of(arguments)
     try:
-        document = trio.run(ask, url_of(options.url), question_of(options.model))
+        document = trio.run(ask, options.url, question_of(options.model))
     except SwapError as exc:
         print(f"llama-swap explain: {exc}", file=sys.stderr)
         return 1
@@ -54,14 +54,18 @@ def _options_of(arguments: Sequence[str]) -> _Options:
     parser = argparse.ArgumentParser(
         prog="llama-swap explain",
         description="Say what a request for MODEL would do now, and why.",
-        epilog=f"{KEY_HELP} Exit status: 0 if an instance answers, whatever it says; 1 if none "
-        "does; 2 if the command is used wrongly.",
+        epilog=f"{KEY_HELP} Exit status: 0 if an instance explains it, whatever would happen; 1 if "
+        "none answers, or it knows nobody of this name; 2 if the command is used wrongly.",
         allow_abbrev=False,
     )
     parser.add_argument("model", metavar="MODEL", help="an id, an alias, a selector or a pin")
     add_url_flag(parser)
     parser.add_argument("-json", "--json", action="store_true", help="print it for programs")
-    return parser.parse_args(list(arguments), _Options())
+    options = parser.parse_args(list(arguments), _Options())
+    if not options.model:
+        parser.error("argument MODEL: expected a name, found an empty text")
+    options.url = url_of(options.url, parser)
+    return options
 
 
 def sentences(document: Document) -> Iterator[str]:

@@ -2,12 +2,14 @@
 
 One or two dashes, ``-name value`` or ``-name=value``; a switch takes a value
 only with ``=``. The first word that is no flag ends the flags; unlike the
-reference we say so when something behind it is ignored.
+reference we say so when something behind it is ignored. A word that is nearly one of
+our commands is a mistake: the reference has no commands, so nobody gave it that word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from attrs import define, field
@@ -37,6 +39,9 @@ Usage: llama-swap [flags]            serve
         print the version and leave
   -watch-config
         reload when the configuration changes
+
+Exit status: 0 after SIGINT or SIGTERM, 1 if it cannot serve, which is told on stderr,
+2 if the command line is wrong.
 """
 
 Name = Literal["config", "config-dir", "listen", "tls-cert-file", "tls-key-file"]
@@ -88,6 +93,21 @@ def parse_flags(arguments: Sequence[str]) -> Flags:
             break
         _take(flags, word, rest)
     return flags
+
+
+def require_no_command(words: Sequence[str], commands: Collection[str]) -> None:
+    """Refuse ignored ``words`` of which the first was meant as one of ``commands``.
+
+    Raises:
+      UsageError: it names the command that was meant.
+    """
+    word = words[0] if words else ""
+    if word in commands:
+        raise UsageError(f"a command comes before all flags: llama-swap {word} …")
+    # Names of files look like commands, too, and nobody means them as such.
+    near = difflib.get_close_matches(word.lower(), commands, n=1) if word.isalpha() else ()
+    if near:
+        raise UsageError(f"unknown command {word!r}, did you mean {near[0]!r}?")
 
 
 def _take(flags: Flags, word: str, rest: list[str]) -> None:

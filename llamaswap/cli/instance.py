@@ -16,6 +16,7 @@ from typing import Any, cast
 import trio
 from attrs import frozen
 
+from llamaswap.config.document import Problem
 from llamaswap.config.urls import url_problem
 from llamaswap.errors import ConfigError, Fault, SwapError, UpstreamError
 from llamaswap.policy.messages import Target
@@ -23,6 +24,8 @@ from llamaswap.policy.rules import ModelId
 from llamaswap.relay.client import Pool, RequestHead
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+
+_VARIABLE = "LLAMA_SWAP_URL"
 
 KEY_HELP = "LLAMASWAP_API_KEY is sent as the key, if it is set."
 
@@ -58,14 +61,24 @@ def add_url_flag(parser: argparse.ArgumentParser) -> None:
     """Have the command take the address of the instance."""
     parser.add_argument(
         *("-url", "--url"),
+        default="",
         metavar="URL",
-        help=f"the instance (default: $LLAMA_SWAP_URL, then {DEFAULT_URL})",
+        help=f"the instance (default: ${_VARIABLE}, then {DEFAULT_URL})",
     )
 
 
-def url_of(flag: str) -> str:
-    """Return the address of the instance that is meant; an empty ``flag`` names none."""
-    return (flag or os.environ.get("LLAMA_SWAP_URL") or DEFAULT_URL).rstrip("/")
+def url_of(flag: str, parser: argparse.ArgumentParser) -> str:
+    """Return the address of the instance that is meant; an empty ``flag`` names none.
+
+    Leaves with the usage where it can never be one.
+    """
+    name, url = ("-url", flag) if flag else (_VARIABLE, os.environ.get(_VARIABLE) or DEFAULT_URL)
+    problem = url_problem(url, "instance")
+    if problem is None and set("?#") & set(url):
+        problem = Problem("invalid instance URL {found}: nothing follows its path", "", repr(url))
+    if problem:
+        parser.error(f"{name} takes http://host:port: {problem}")
+    return url.rstrip("/")
 
 
 async def ask(url: str, question: Question) -> dict[str, Any]:
@@ -75,8 +88,6 @@ async def ask(url: str, question: Question) -> dict[str, Any]:
       SwapError: nobody answers there, or nobody who can, or it refuses.
       ConfigError: the instance finds faults.
     """
-    if problem := url_problem(url, "instance"):
-        raise SwapError(problem)
     headers = [(b"content-type", b"application/json")] if question.body else []
     if key := os.environ.get("LLAMASWAP_API_KEY", "").strip():
         headers.append((b"authorization", b"Bearer " + key.encode()))

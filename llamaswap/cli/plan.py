@@ -26,7 +26,7 @@ from llamaswap.config.environment import REFERENCE
 from llamaswap.config.load import Attempt, attempt_config
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
-from llamaswap.fleet import refuse_unusable
+from llamaswap.fleet import usable
 from llamaswap.web.proposals import proposal_of
 
 REASONS = {"keep": "the same process", "remove": "not in the files", "add": "new"}
@@ -49,8 +49,8 @@ def plan(arguments: Sequence[str]) -> int:
     try:
         config = None if attempt is None else attempt.loaded()
         if config is not None:
-            refuse_unusable(config)
-        document = trio.run(ask, url_of(options.url), question_of(config))
+            usable(config)
+        document = trio.run(ask, options.url, question_of(config))
     except ConfigError as exc:
         warnings = () if attempt is None else attempt.warnings
         if options.json:
@@ -91,7 +91,9 @@ def _options_of(arguments: Sequence[str]) -> _Options:
     parser.add_argument(
         "-json", "--json", action="store_true", help="print the plan, or the faults, for programs"
     )
-    return parser.parse_args(list(arguments), _Options())
+    options = parser.parse_args(list(arguments), _Options())
+    options.url = url_of(options.url, parser)
+    return options
 
 
 def question_of(config: Config | None) -> Question:

@@ -1,7 +1,8 @@
 """``llama-swap --config FILE``: serves until told to leave, and reloads when told to.
 
 What goes wrong before anything is served is one sentence on stderr and exit
-status 1; what goes wrong later is a line of the log.
+status 1, or 2 for an address that can never be one; what goes wrong later is a line of
+the log.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from llamaswap.cli.watching import run_watch
 from llamaswap.config.load import Attempt, attempt_config
 from llamaswap.config.schema import Config
 from llamaswap.config.watch import fingerprint
-from llamaswap.errors import ConfigError, SwapError
-from llamaswap.fleet import refuse_unusable
+from llamaswap.errors import ConfigError, ListenError, SwapError
+from llamaswap.fleet import usable
 from llamaswap.observe.logs import ROOT_LOGGER, run_log_keeping
 from llamaswap.reload import ReloadListeners, warn_of
 from llamaswap.service import open_house, open_layer
+from llamaswap.web.server import split_address
 from llamaswap.web.tls import TlsFiles
 
 logger: logging.Logger = logging.getLogger("llamaswap.cli")
@@ -61,17 +63,30 @@ class Origin:
 
 def serve(flags: Flags) -> int:
     """Serve until a signal comes; return the exit status."""
+    listen = flags.text("listen")
+    if listen and (reason := _no_address(listen)):
+        print(f"llama-swap: {reason}", file=sys.stderr)
+        return 2
     try:
         origin = _origin(flags)
         tls = _tls_files(flags)
         config = _usable(origin.load())
-        listen = flags.text("listen") or (DEFAULT_TLS_LISTEN if tls else DEFAULT_LISTEN)
+        listen = listen or (DEFAULT_TLS_LISTEN if tls else DEFAULT_LISTEN)
         watches = flags.switch("watch-config")
         trio.run(partial(run_until_signal, origin, config, listen, tls, watches=watches))
     except SwapError as exc:
         print(f"llama-swap: {exc}", file=sys.stderr)
         return 1
     return 0
+
+
+def _no_address(text: str) -> str:
+    """Say why ``text`` can never be an address to listen on; empty if it can."""
+    try:
+        split_address(text)
+    except ListenError as exc:
+        return str(exc)
+    return ""
 
 
 def _usable(attempt: Attempt) -> Config:
@@ -82,7 +97,7 @@ def _usable(attempt: Attempt) -> Config:
     """
     try:
         config = attempt.loaded()
-        refuse_unusable(config)
+        usable(config)
     except ConfigError:
         say_faults(attempt.warnings, "warning")
         raise

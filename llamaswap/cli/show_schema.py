@@ -14,6 +14,7 @@ def show_schema(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="llama-swap schema",
         description="Print the JSON Schema of the configuration, for editors.",
+        epilog="Exit status: 0 fine, 2 wrong usage.",
     )
     parser.parse_args(list(arguments))
     print(json.dumps(json_schema(), indent=2))

@@ -17,7 +17,7 @@ from random import Random
 from attrs import define, evolve, field, frozen
 
 from llamaswap.cli import simulate_tables as tables
-from llamaswap.cli.check import require_source, source_flags
+from llamaswap.cli.check import STATUSES, given_path, require_source, source_flags
 from llamaswap.cli.faults import say_faults
 from llamaswap.cli.traces import (
     Entry,
@@ -49,7 +49,17 @@ selector, and how long it was served in seconds, which may be left out. SPEC is 
 zipf:models=6,requests=1000,seconds=600,service=0.5,seed=1 (also: skew for zipf; length and
 interruptions for sessions). A store keeps the whole duration of a request; the
 time that it was served is taken from its tokens and their speeds, if those are known.
+
+{STATUSES}
 """
+
+
+_SECONDS = {
+    "load": ("a load", "10"),
+    "stop": ("a stop", "0"),
+    "service": ("a request", "as in the trace, else 1"),
+}
+"""The flags that take seconds: what takes so long, and how long if nobody says."""
 
 
 @define
@@ -109,20 +119,25 @@ def _options_of(arguments: Sequence[str]) -> tuple[_Options, Wishes]:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     add = parser.add_argument
-    add(*("-against", "--against"), type=Path, metavar="FILE", help="compare with it")
+    add(*("-against", "--against"), type=given_path, metavar="FILE", help="compare with it")
     source = parser.add_mutually_exclusive_group(required=True)
     for name, what in (("trace", "a trace file"), ("store", "an activity store (SQLite)")):
-        source.add_argument(f"-{name}", f"--{name}", type=Path, metavar="FILE", help=what)
+        source.add_argument(*(f"-{name}", f"--{name}"), type=given_path, metavar="FILE", help=what)
     source.add_argument(
         *("-synthetic", "--synthetic"), type=_spec, metavar="SPEC", help="requests by chance"
     )
-    add(*("-times", "--times"), type=Path, metavar="FILE", help="times that an instance learned")
-    for name, what in (("load", "10"), ("stop", "0"), ("service", "as in the trace, else 1")):
+    add(
+        *("-times", "--times"),
+        type=given_path,
+        metavar="FILE",
+        help="times an instance has learned",
+    )
+    for name, (what, default) in _SECONDS.items():
         add(
             *(f"-{name}", f"--{name}"),
             action="append",
             metavar="[MODEL=]SECONDS",
-            help=f"how long a {name} takes (default: {what}); repeatable",
+            help=f"how long {what} takes (default: {default}); repeatable",
         )
     add(*("-timeline", "--timeline"), action="store_true", help="tell what ran when, and why")
     add(*("-json", "--json"), action="store_true", help="print it for programs")

@@ -28,7 +28,7 @@ def to_text(value: Plain) -> str:
         ValueError: it is a list or a mapping, or nothing.
     """
     if isinstance(value, float) and not math.isfinite(value):
-        return {math.inf: ".inf", -math.inf: "-.inf"}.get(value, ".nan")
+        return _unbounded_text(value)
     if value is None or isinstance(value, list | dict):
         raise misfit("text", value)
     return macro_text(value)
@@ -41,6 +41,10 @@ def macro_text(value: str | float | bool | Timestamp) -> str:  # noqa: FBT001 - 
     if isinstance(value, float):
         return float_text(value)
     return value.text if isinstance(value, Timestamp) else str(value)
+
+
+def _unbounded_text(value: float) -> str:
+    return {math.inf: ".inf", -math.inf: "-.inf"}.get(value, ".nan")
 
 
 def to_integer(value: Plain) -> int:
@@ -97,14 +101,15 @@ def to_json(value: Plain) -> object:
     """Turn any value into one that JSON can write.
 
     Whole floats become whole numbers, as in the reference's JSON; dates become
-    text; infinities and what is no number, which JSON does not know, null.
+    text, and so do infinities and what is no number, as in a field of text: JSON knows
+    none of them, and this can be loaded again.
     """
     match value:
         case Timestamp():
             return value.text
         case float():
             if not math.isfinite(value):
-                return None
+                return _unbounded_text(value)
             return int(value) if value.is_integer() and abs(value) < _EXPONENTS else value
         case list():
             return [to_json(item) for item in value]

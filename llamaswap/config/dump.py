@@ -123,6 +123,8 @@ def _sections(config: Config, models: Mapping[ModelId, ModelConfig]) -> Iterator
         match info.name:
             case "models" | "groups" | "macros":
                 continue
+            case "logRequests" if not config.log_requests:
+                continue  # whoever loads a key without effect is warned of it
             case "routing":
                 yield "routing", {"scheduler": {"settings": {"fifo": plain(config.scheduling)}}}
             case "hooks":

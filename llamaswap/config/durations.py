@@ -19,7 +19,7 @@ PATTERN = rf"[-+]?(?:0|(?:{_PART.pattern})+)"
 
 _DURATION = re.compile(PATTERN, re.ASCII)
 
-_LONGEST = 2**63 / 1e9
+LONGEST = 2**63 / 1e9
 """Seconds: about 292 years, the most that the notation's home can count."""
 
 _EXPECTED = 'a duration like "90s" or "1m30s"'
@@ -37,7 +37,7 @@ def to_duration(value: Plain) -> float:
         raise misfit(f"{_EXPECTED} (units ns, us, ms, s, m, h)", value)
     # To the nanosecond, as there: so what is written of it reads as the same.
     seconds = round(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value)), 9)
-    if seconds >= _LONGEST:
+    if seconds >= LONGEST:
         raise MisfitError(
             Problem("the duration {found} is longer than 292 years", found=describe(value))
         )
@@ -54,7 +54,7 @@ def to_seconds(value: Plain) -> float:
         raise misfit(f"{_EXPECTED}, or seconds", value)
     seconds = to_duration(value) if isinstance(value, str) else float(value)
     # Written so that it refuses what is no number at all, too.
-    if not 0 <= seconds < _LONGEST:
+    if not 0 <= seconds < LONGEST:
         raise misfit("at least 0 seconds", value)
     return seconds
 

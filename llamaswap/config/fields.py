@@ -53,6 +53,9 @@ class Key:
     """What its absence means, in the words of the file, where the field's default
     is not that; ``None``: the default tells."""
 
+    offers_default: bool = True
+    """The default is a value that somebody may want to write down."""
+
     secret: bool = False
     """Never shown unless asked for."""
 
@@ -89,6 +92,7 @@ def key(
     required: bool = False,
     minimum: int | None = None,
     absent: Plain = None,
+    offers_default: bool = True,
     secret: bool = False,
     null_empties: bool = False,
     eq: bool = True,
@@ -104,6 +108,7 @@ def key(
         required=required,
         minimum=minimum,
         absent=absent,
+        offers_default=offers_default,
         secret=secret,
         null_empties=null_empties,
     )

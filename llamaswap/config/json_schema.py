@@ -13,7 +13,7 @@ from typing import Any, Union, get_args, get_origin
 
 from attrs import define, field, has
 
-from llamaswap.config.durations import PATTERN, to_duration, to_wait
+from llamaswap.config.durations import LONGEST, PATTERN, to_duration, to_wait
 from llamaswap.config.effective import written
 from llamaswap.config.fields import Key, KeyField, keys_of
 from llamaswap.config.macros import MAX_NAME, RESERVED, MacroValue
@@ -26,13 +26,16 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _FILLED: Schema = {"type": "string", "pattern": r"\$\{[^}]+\}"}
 """A text in which a macro or the environment is filled in: it may become anything."""
 
+_WHOLE: Schema = {"type": ["number", "null"], "minimum": -(2**63), "exclusiveMaximum": 2**63}
+"""Fractions are taken, too, and truncated toward zero."""
+
 _DURATION: Schema = {"type": "string", "pattern": f"^(?:{PATTERN})$"}
-_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0}
+_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0, "exclusiveMaximum": LONGEST}
 
 _COMMON: Schema = {
     "filled": _FILLED,
     "text": {"type": ["string", "number", "boolean", "null"]},
-    "integer": {"anyOf": [{"type": ["number", "null"]}, {"$ref": "#/$defs/filled"}]},
+    "integer": {"anyOf": [_WHOLE, {"$ref": "#/$defs/filled"}]},
     "flag": {
         "anyOf": [
             {"type": ["boolean", "null"]},
@@ -91,10 +94,9 @@ class _Maker:
     def _key(self, info: KeyField) -> Schema:
         schema = {**self._values(info), "description": info.key.doc}
         if info.key.minimum is not None:
-            schema["minimum"] = info.key.minimum
+            schema |= _least(info.key.minimum)
         if info.key.required:
-            # Of words to choose from, none is empty.
-            return schema if info.key.choices else {**schema, _fullness(info.kind): 1}
+            return schema | _fullness(info)
         default = _default(info)
         return schema if default is None else {**schema, "default": default}
 
@@ -118,6 +120,8 @@ class _Maker:
             if get_args(kind)[1] == MacroValue:
                 return {"$ref": "#/$defs/macros"}
             items = self._kind(get_args(kind)[1])
+            if any(info.key.required for info in _keys_in(get_args(kind)[1])):
+                items = {**items, "type": "object"}
             return {"type": ["object", "null"], "additionalProperties": items}
         return self._single(kind)
 
@@ -136,6 +140,8 @@ def _list(items: Schema) -> Schema:
 
 def _default(info: KeyField) -> Any:
     """Return what the absence of a key means; ``None``: words say that."""
+    if not info.key.offers_default:
+        return None
     if info.key.absent is not None:
         return info.key.absent
     if get_origin(info.kind) is Mapping:
@@ -144,10 +150,25 @@ def _default(info: KeyField) -> Any:
     return default if isinstance(default, str | int | float | list) else None
 
 
-def _fullness(kind: Any) -> str:
-    """Return the word that says that a value of the type ``kind`` is not empty."""
-    words = {tuple: "minItems", Mapping: "minProperties"}
-    return words.get(get_origin(kind), "minLength")
+def _keys_in(kind: Any) -> tuple[KeyField, ...]:
+    return keys_of(kind) if has(kind) else ()
+
+
+def _least(number: int) -> Schema:
+    """Say that a value is at least ``number`` after its fraction is gone."""
+    return {"minimum": number} if number > 0 else {"exclusiveMinimum": number - 1}
+
+
+def _fullness(info: KeyField) -> Schema:
+    """Say that a value is there and not empty."""
+    if info.key.choices:
+        # None of the words is empty.
+        return {"type": "string"}
+    if get_origin(info.kind) is tuple:
+        return {"type": "array", "minItems": 1}
+    if get_origin(info.kind) is Mapping:
+        return {"type": "object", "minProperties": 1}
+    return {"type": ["string", "number", "boolean"], "minLength": 1}
 
 
 def _chosen(key: Key) -> Schema:

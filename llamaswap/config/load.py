@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from attrs import evolve, frozen
 
@@ -72,6 +73,7 @@ def load_config(
     Raises:
         ConfigError: it cannot be used; ``faults`` holds every reason at once. Nothing
             else is raised, whatever the bytes are.
+        TypeError: an argument is of another type.
     """
     return attempt_config(source, config_dir=config_dir, environ=environ).loaded()
 
@@ -83,6 +85,7 @@ def attempt_config(
     environ: Mapping[str, str] | None = None,
 ) -> Attempt:
     """Do what `load_config` does; return faults too, with the digest of what has them."""
+    _require_types(source, config_dir, environ)
     report = Report()
     gathered = sources.gather(source, config_dir, report)
     if len(gathered) == 1:
@@ -94,6 +97,28 @@ def attempt_config(
     files = tuple(source.path for source in gathered if source.path is not None)
     config = evolve(config, warnings=report.warnings, sources=files, digest=digest)
     return Attempt(digest, config, report.warnings)
+
+
+def _require_types(source: object, config_dir: object, environ: object) -> None:
+    """Refuse arguments of which nothing can be read, and say what is taken.
+
+    Raises:
+        TypeError: the sentence names the type only; the value may hold secrets.
+    """
+    if isinstance(source, bytes | bytearray) or not isinstance(source, Sequence | Path | None):
+        raise TypeError(
+            "load_config takes a file as pathlib.Path, a text in YAML as str, or several files as "
+            f"a sequence of Paths, not {type(source).__name__}"
+        )
+    files = () if isinstance(source, str | Path | None) else cast("Sequence[object]", source)
+    for index, file in enumerate(files):
+        if not isinstance(file, Path):
+            found = type(file).__name__
+            raise TypeError(f"load_config takes files as pathlib.Path: source[{index}] is {found}")
+    if not isinstance(config_dir, Path | None):
+        raise TypeError(f"config_dir must be a pathlib.Path, not {type(config_dir).__name__}")
+    if not isinstance(environ, Mapping | None):
+        raise TypeError(f"environ must be a mapping of texts, not {type(environ).__name__}")
 
 
 def _load(gathered: Iterable[Source], environ: Mapping[str, str], report: Report) -> Config:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field, fields, frozen
 
 from llamaswap.config.conversions import value_at
 from llamaswap.config.document import KeyPath, Plain, Problem, Report, path_text
@@ -22,6 +22,9 @@ _COMMAND = "a cmd that uses ${PORT}"
 
 DEFAULT_PROXY = "http://localhost:${PORT}"
 """The ``proxy`` of a model that names none."""
+
+
+_COMPARED = tuple(attribute.name for attribute in fields(ModelConfig) if attribute.eq)
 
 
 @frozen
@@ -95,6 +98,27 @@ def fill_port(model: ModelConfig, number: int) -> ModelConfig:
         port=number,
         unfilled=blank,
     )
+
+
+def heed_edits(model: ModelConfig) -> ModelConfig:
+    """Return ``model`` so that `fill_port` keeps what was changed in Python since it was loaded.
+
+    Where a change has written over its port, the model has no port to fill in any more.
+    """
+    blank, number = model.unfilled, model.port
+    loaded = model if number is None else fill_port(model, number)
+    edits = {
+        attribute: value
+        for attribute in _COMPARED
+        if (value := getattr(model, attribute)) != getattr(loaded, attribute)
+    }
+    if number is None or blank is None or any(_bears_port(blank, loaded, edit) for edit in edits):
+        return evolve(model, port=None, unfilled=None)
+    return evolve(model, unfilled=evolve(blank, **edits))
+
+
+def _bears_port(blank: ModelConfig, filled: ModelConfig, attribute: str) -> bool:
+    return bool(getattr(blank, attribute) != getattr(filled, attribute))
 
 
 def _filled(text: str, port: int) -> str:

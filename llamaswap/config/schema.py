@@ -98,6 +98,7 @@ class ModelConfig:
         "",
         "The command that starts the server: no shell, comment lines are removed, ${PORT} is the "
         "port it must listen on. Without ${PORT} give proxy too.",
+        offers_default=False,
     )
     proxy: str = key(
         "", "Base URL of the server that cmd starts.", absent="http://localhost:${PORT}"

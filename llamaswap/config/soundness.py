@@ -15,12 +15,14 @@ from typing import Any, Union, cast, get_args, get_origin
 from attrs import evolve, fields, has
 
 from llamaswap.config.building import build_filled
-from llamaswap.config.document import KeyPath, Problem, Report, path_text
+from llamaswap.config.document import KeyPath, Plain, Problem, Report, path_text
 from llamaswap.config.dump import document_of
 from llamaswap.config.fields import keys_of
 from llamaswap.config.keys import ANY, UNBUILT
+from llamaswap.config.macros import RESERVED, left_over
 from llamaswap.config.models import COMFY
 from llamaswap.config.schema import Config, ModelConfig
+from llamaswap.config.text import strip_comments
 from llamaswap.errors import Fault
 
 _SINGLE: Mapping[Any, tuple[tuple[type, ...], str]] = {
@@ -52,6 +54,7 @@ def misfits(config: Config) -> tuple[Fault, ...]:
         report.fault(path, problem)
     if not report.faults:
         _check_numbers(config, report)
+        _check_references(config, report)
         build_filled(document_of(config), report, {})
     return report.faults
 
@@ -73,6 +76,32 @@ def _check_numbers(config: Config, report: Report) -> None:
             if number is not None and number < 0:
                 problem = Problem(expected="at least 0, or None", found=str(number))
                 report.fault(("models", model, key), problem)
+
+
+def _check_references(config: Config, report: Report) -> None:
+    """Refuse what only loading fills in: a server would be given it as it stands."""
+    for model, entry in config.models.items():
+        texts: dict[str, Plain] = {
+            "cmd": strip_comments(entry.cmd),
+            "proxy": entry.proxy,
+            "cmdStop": strip_comments(entry.cmd_stop),
+            "checkEndpoint": entry.check_endpoint,
+            "env": list(entry.env),
+        }
+        # Other names may be meant for a shell that the command starts.
+        for path, name in dict.fromkeys(left_over(texts, ("models", model))):
+            if name in RESERVED and (name != "PID" or path[-1] != "cmdStop"):
+                report.fault(path, evolve(_UNFILLED[name], found=f"${{{name}}}"))
+
+
+_BY_LOADING = "only loading a file fills in {found}"
+
+_UNFILLED: Mapping[str, Problem] = {
+    "PORT": Problem(_BY_LOADING, suggestion="write the port's number, in cmd and in proxy"),
+    "MODEL_ID": Problem(_BY_LOADING, suggestion="write the model's id"),
+    "PID": Problem("only in cmdStop {found} is filled in", suggestion="leave it out here"),
+}
+"""What is wrong with each name of `RESERVED` in a configuration made in Python."""
 
 
 def _wrong_types(value: Any, kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Problem]]:

@@ -239,7 +239,7 @@ def _final_colon(text: str, exc: yaml.MarkedYAMLError) -> int | None:
 
 def to_text(value: object) -> str:
     """Write plain values as YAML that `parse` reads as the same, keys in their order."""
-    return yaml.dump(
+    return yaml.dump(  # pyright: ignore[reportUnknownMemberType] - some stubs lack a type
         value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100, indent=2
     )
 

@@ -13,6 +13,7 @@ from itertools import count
 from attrs import define, field
 
 from llamaswap.policy.messages import (
+    Adopt,
     Cause,
     Grant,
     LeaseId,
@@ -174,7 +175,7 @@ class Books:
         """Make a place for a model of the fleet that has none."""
         rule = self.fleet.models[model]
         pace = self._paces.setdefault(model, Pace())
-        self.places[model] = Place(model, rule, rule.specification, rule.port, pace)
+        self.places[model] = Place(model, rule, rule, pace)
 
     def choices(self, wanted: ModelId) -> tuple[Choice, ...]:
         """Explain who must be gone before ``wanted`` may serve."""
@@ -244,7 +245,8 @@ class Books:
         place.state = ModelState.STARTING
         place.changed = now
         place.served = False
-        yield Start(place.model, place.specification, Reason(Why.WANTED, (), len(place.waiting)))
+        reason = Reason(Why.WANTED, (), len(place.waiting))
+        yield Start(place.model, place.runs.specification, reason)
 
     def note_ready(self, place: Place, now: float) -> None:
         """Note that the process can serve."""
@@ -284,6 +286,16 @@ class Books:
             del self.places[place.model]
         yield from self.release(place)
 
+    def keep(self, place: Place) -> Iterator[Adopt | Settled]:
+        """Let the process stay: the fleet has the same, perhaps to be looked after otherwise."""
+        before = place.runs.specification
+        self._renew(place)
+        if place.is_process and place.runs.specification != before:
+            yield Adopt(place.model, place.runs.specification)
+        given_up = self.outgoing.pop(place.model, None)
+        if given_up is not None and place.state is not ModelState.STOPPING:
+            yield from self.release(place)
+
     def give_up(self, place: Place, reason: Reason, reload: Ticket) -> None:
         """Let no new request in: the fleet has another process for it, or none."""
         if place.state is not ModelState.STOPPED:
@@ -312,7 +324,7 @@ class Books:
             place.rule = fleet.models.get(model, place.rule)
 
     def _renew(self, place: Place) -> None:
-        place.specification, place.port = place.rule.specification, place.rule.port
+        place.runs = place.rule
 
     def _recount(self, place: Place) -> None:
         if place.state is ModelState.STOPPED and place.model not in self.swaps:

@@ -205,6 +205,14 @@ class Start:
 
 
 @frozen
+class Adopt:
+    """The process of ``model`` stays; from now on look after it as ``specification`` says."""
+
+    model: ModelId
+    specification: object
+
+
+@frozen
 class Stop:
     """End the process of ``model``, starting or ready; answer with `Gone`."""
 
@@ -265,7 +273,9 @@ class Explanation:
     later; empty where nothing would have to be decided."""
 
 
-Command: TypeAlias = Grant | Refuse | Start | Stop | Settled | View | Learned | Queue | Explanation
+Command: TypeAlias = (
+    Grant | Refuse | Start | Adopt | Stop | Settled | View | Learned | Queue | Explanation
+)
 
 
 class Outcome(Enum):

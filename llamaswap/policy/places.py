@@ -21,11 +21,9 @@ class Place:
     rule: ModelRule
     """In force; of a removed model the last one."""
 
-    specification: object
-    """Of the process that runs; of the next one where none does."""
-
-    port: int | None
-    """Of the same process."""
+    runs: ModelRule
+    """By which the process runs; the next one, where none does. A reload may have put
+    another one in force."""
 
     pace: Pace
     state: ModelState = ModelState.STOPPED

@@ -19,10 +19,10 @@ class Plan:
     """Every model of the old and the new configuration, in one of four lists; each sorted."""
 
     keep: tuple[ModelId, ...] = ()
-    """In both, with equal specifications: nothing happens to the process."""
+    """In both, with equal processes: nothing happens to the process."""
 
     replace: tuple[ModelId, ...] = ()
-    """In both, with different specifications: the old process must go first."""
+    """In both, with different processes: the old process must go first."""
 
     remove: tuple[ModelId, ...] = ()
     """Only in the old one."""
@@ -84,7 +84,7 @@ def assign_ports(
 def plan(old: Mapping[ModelId, ModelRule], new: Mapping[ModelId, ModelRule]) -> Plan:
     """Say what turns ``old`` into ``new``."""
     both = sorted(old.keys() & new.keys())
-    equal = [model for model in both if old[model].specification == new[model].specification]
+    equal = [model for model in both if old[model].process == new[model].process]
     return Plan(
         keep=tuple(equal),
         replace=tuple(sorted(set(both) - set(equal))),

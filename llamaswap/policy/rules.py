@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import NewType, Protocol
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 
 ModelId = NewType("ModelId", str)
 """A model's key in the configuration, never an alias."""
@@ -102,13 +102,17 @@ class EvictionPolicy(Protocol):
         ...
 
 
+def _all_of_it(rule: ModelRule) -> object:
+    return rule.specification
+
+
 @frozen
 class ModelRule:
     """What the scheduler knows of one model."""
 
     specification: object
-    """What it takes to run the process, of no meaning here: handed back in
-    `Start`, and compared to tell whether a reload must replace the process."""
+    """What it takes to run the process and to look after it, of no meaning here: handed
+    back in `Start`, and in `Adopt` where a reload changes it and not the process."""
 
     concurrency_limit: int = 10
     """Requests that may wait for the model or use it at one time; more are refused."""
@@ -122,6 +126,10 @@ class ModelRule:
     port: int | None = None
     """The port of this machine that its server listens on: nobody else starts there
     while a process that a reload gave up may still hold it."""
+
+    process: object = field(default=Factory(_all_of_it, takes_self=True), kw_only=True)
+    """The part of the specification that a process cannot change while it runs: compared
+    to tell whether a reload must replace it. By default all of it."""
 
 
 @frozen

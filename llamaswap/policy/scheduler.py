@@ -37,7 +37,6 @@ from llamaswap.policy.messages import (
     Ready,
     Reconfigure,
     Refuse,
-    Settled,
     Shutdown,
     Stuck,
     Ticket,
@@ -60,7 +59,7 @@ from llamaswap.policy.reasons import (
     Reason,
     Why,
 )
-from llamaswap.policy.rules import Fleet, ModelId, ModelRule
+from llamaswap.policy.rules import Fleet, ModelId
 from llamaswap.policy.selection import model_meant
 from llamaswap.policy.verdicts import Begin, Deny, Look, Resume, Serve, Wait
 
@@ -238,7 +237,7 @@ class Scheduler:
         books, fleet = self._books, event.fleet
         # Compared with what runs, not with what was wanted last: a process
         # that an earlier reload gave up and a later one wants back is kept.
-        old = {model: ModelRule(place.specification) for model, place in books.places.items()}
+        old = {model: place.runs for model, place in books.places.items()}
         changes = plan(old, fleet.models)
         before, self.fleet = self.fleet, fleet
         for swap in list(books.swaps.values()):
@@ -253,7 +252,7 @@ class Scheduler:
         for model in changes.add:
             books.open_place(model)
         for model in changes.keep:
-            yield from self._keep(books.places[model])
+            yield from books.keep(books.places[model])
         for model in changes.replace:
             books.give_up(books.places[model], REPLACED, event.ticket)
         for model in changes.remove:
@@ -271,11 +270,6 @@ class Scheduler:
         for model in due:
             yield from self._books.stop(self._books.places[model], outgoing[model].reason, now)
         yield from self._books.send(event.ticket, set(due), None)
-
-    def _keep(self, place: Place) -> Iterator[Settled]:
-        given_up = self._books.outgoing.pop(place.model, None)
-        if given_up is not None and place.state is not ModelState.STOPPING:
-            yield from self._books.release(place)
 
     def _answer(self, question: QueueAsked | ExplainAsked, now: float) -> Command:
         if isinstance(question, QueueAsked):

@@ -92,8 +92,9 @@ class Spec:
 _WHOLE = frozenset({"models", "requests", "length", "seed"})
 _SETTINGS = tuple(field.name for field in fields(Spec) if field.name != "kind")
 _LEAST = {"models": 1, "requests": 1, "length": 1}
-_MOST = {"interruptions": 1.0, "requests": 10_000_000}
-"""More requests than these would take most of an hour, and gigabytes."""
+_MOST = {"interruptions": 1, "requests": 10_000_000, "seconds": 10**12, "service": 10**12}
+"""More requests than these would take most of an hour, and gigabytes; far beyond these
+seconds, a sum of times is infinite or stands still."""
 
 
 def _known(word: str, known: Mapping[str, T], what: str) -> T:

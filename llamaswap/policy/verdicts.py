@@ -169,9 +169,11 @@ class Look:
 
     def _port_holder(self, place: Place) -> ModelId | None:
         books = self._books
-        if place.port is None or not books.outgoing:
+        if place.runs.port is None or not books.outgoing:
             return None
-        holders = (model for model in books.outgoing if books.places[model].port == place.port)
+        holders = (
+            model for model in books.outgoing if books.places[model].runs.port == place.runs.port
+        )
         return min(holders, default=None)
 
     def _kept_place(self, place: Place, evict: frozenset[ModelId], came: float) -> Wait | None:

@@ -37,7 +37,7 @@ WaitGone: TypeAlias = Callable[[], Awaitable[None]]
 
 @frozen
 class UpstreamSpec:
-    """What it takes to run one model server."""
+    """What it takes to run one model server: another one is another process."""
 
     argv: tuple[str, ...]
     """The program and its arguments; no shell."""
@@ -45,15 +45,20 @@ class UpstreamSpec:
     env: tuple[str, ...] = ()
     """``NAME=value`` on top of our own environment; the last one wins."""
 
-    stop_argv: tuple[str, ...] = ()
-    """The command that asks it to end, ``${PID}`` in an argument standing for its pid;
-    empty: SIGTERM to its group."""
-
     address: tuple[str, int] | None = None
     """Loopback host and port that must be free before the start; ``None``: not looked at."""
 
     obstacle: str = ""
     """What makes it useless to run it, in a sentence; empty: nothing that is known."""
+
+
+@frozen
+class Supervision:
+    """How a process is looked after; another one may be put in force while it runs."""
+
+    stop_argv: tuple[str, ...] = ()
+    """The command that asks it to end, ``${PID}`` in an argument standing for its pid;
+    empty: SIGTERM to its group."""
 
     ready_within: float = 120.0
     """Seconds from the start to the first good health check."""
@@ -64,6 +69,7 @@ class UpstreamSpec:
 
 async def run_upstream(
     spec: UpstreamSpec,
+    supervision: Callable[[], Supervision],
     is_healthy: HealthCheck | None,
     on_output: Callable[[bytes], object],
     *,
@@ -74,6 +80,8 @@ async def run_upstream(
 
     Args:
       spec: what to run.
+      supervision: says how to look after it; asked again before each health check,
+        and when it must end.
       is_healthy: asked until it says yes, never again after that; ``None``: the
         process counts as ready once it is started.
       on_output: is handed what the process prints, as it comes, and notes of ours
@@ -100,18 +108,19 @@ async def run_upstream(
     began = trio.current_time()
     tree = await _start(spec, environment)
     output = _Output(on_output)
-    verdict, status = Verdict.EXITED, None
+    verdict, status, ways = Verdict.EXITED, None, supervision()
     async with trio.open_nursery() as nursery:
         # A server may write while it ends, so the pump outlives the cancellation;
         # its deadline comes in the `finally` below.
         pumping = trio.CancelScope(shield=True)
         nursery.start_soon(output.pump, tree.output, pumping)
         try:
-            verdict = await _serve(tree, spec, is_healthy, output.nudge, began, on_ready)
+            verdict = await _serve(tree, supervision, is_healthy, output.nudge, began, on_ready)
         finally:
-            grace = spec.stop_within
+            ways = supervision()
+            grace = ways.stop_within
             with trio.move_on_after(grace + KILL_WITHIN, shield=True) as limit:
-                await ask_to_end(tree, spec.stop_argv, environment, output.note, grace=grace)
+                await ask_to_end(tree, ways.stop_argv, environment, output.note, grace=grace)
                 limit.deadline = trio.current_time() + KILL_WITHIN
                 status = await sweep(tree)
             pumping.deadline = trio.current_time() + PIPE_GRACE
@@ -124,7 +133,7 @@ async def run_upstream(
         return describe(status)
     if verdict is Verdict.EXITED:
         raise StartError(f"{describe(status)} before it was ready{output.tail.quote()}")
-    late = f"was still not healthy after {spec.ready_within:g} s"
+    late = f"was still not healthy after {ways.ready_within:g} s"
     raise StartError(f"{late}{output.tail.quote()}")
 
 
@@ -149,7 +158,7 @@ async def _start(spec: UpstreamSpec, environment: Mapping[str, str]) -> Tree:
 
 async def _serve(
     tree: Tree,
-    spec: UpstreamSpec,
+    supervision: Callable[[], Supervision],
     is_healthy: HealthCheck | None,
     nudge: Nudge,
     began: float,
@@ -158,8 +167,11 @@ async def _serve(
     """Return when the leader has exited, or has not become ready in time."""
     verdict = Verdict.READY
     if is_healthy is not None:
-        within = spec.ready_within
-        verdict = await wait_ready(is_healthy, nudge, tree.wait_exit, began=began, within=within)
+
+        def deadline() -> float:
+            return began + supervision().ready_within
+
+        verdict = await wait_ready(is_healthy, nudge, tree.wait_exit, began, deadline)
     if verdict is Verdict.READY:
         on_ready(tree.pid)
         await tree.wait_exit()

@@ -71,9 +71,8 @@ async def wait_ready(
     is_healthy: HealthCheck,
     nudge: Nudge,
     wait_exit: Callable[[], Awaitable[object]],
-    *,
     began: float,
-    within: float,
+    deadline: Callable[[], float],
 ) -> Verdict:
     """Return at the first good health check, at the exit, or when the time is over.
 
@@ -82,11 +81,12 @@ async def wait_ready(
       nudge: given when the server prints something.
       wait_exit: returns when the server has exited.
       began: when it was started, on trio's clock.
-      within: seconds from then on until it is late.
+      deadline: says when it is late, on the same clock; asked again before each health
+        check, because it may be moved.
     """
     exited = ready = False
 
-    with trio.move_on_at(began + within):
+    with trio.move_on_at(deadline()) as limit:
         async with trio.open_nursery() as nursery:
 
             async def watch_exit() -> None:
@@ -95,8 +95,12 @@ async def wait_ready(
                 exited = True
                 nursery.cancel_scope.cancel()
 
+            async def look() -> bool:
+                limit.deadline = deadline()
+                return await is_healthy()
+
             nursery.start_soon(watch_exit)
-            await _probe_until_good(is_healthy, nudge, began)
+            await _probe_until_good(look, nudge, began)
             ready = True
             nursery.cancel_scope.cancel()
 

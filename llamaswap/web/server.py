@@ -179,7 +179,7 @@ def _close(listeners: Sequence[trio.SocketListener]) -> None:
 
 
 async def _open(address: str) -> list[trio.SocketListener]:
-    host, port = _split(address)
+    host, port = split_address(address)
     try:
         if not host:
             return await _open_everywhere(port)
@@ -188,7 +188,12 @@ async def _open(address: str) -> list[trio.SocketListener]:
         raise ListenError(f"cannot listen on {address}: {_advice(exc, host, port)}") from exc
 
 
-def _split(address: str) -> tuple[str, int]:
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of an address to listen on; an empty host means all interfaces.
+
+    Raises:
+      ListenError: it can never be one.
+    """
     host, colon, port = address.rpartition(":")
     is_bracketed = host.startswith("[") and host.endswith("]")
     is_number = port.isascii() and port.isdigit() and int(port) <= 65535  # noqa: PLR2004 - 16 bits

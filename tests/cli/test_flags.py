@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llamaswap.cli.flags import UsageError, parse_flags
+from llamaswap.__main__ import COMMANDS
+from llamaswap.cli.flags import UsageError, parse_flags, require_no_command
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,34 @@ def test_what_cannot_be_understood_is_said(words: list[str], message: str) -> No
         parse_flags(words)
 
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("chekc", "-config", "x"), "unknown command 'chekc', did you mean 'check'?"),
+        (("Check",), "unknown command 'Check', did you mean 'check'?"),
+        (("simulat",), "unknown command 'simulat', did you mean 'simulate'?"),
+        (("configs",), "unknown command 'configs', did you mean 'config'?"),
+        (("check",), "a command comes before all flags: llama-swap check …"),
+    ],
+)
+def test_what_is_nearly_a_command_is_no_word_to_ignore(
+    words: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        require_no_command(words, COMMANDS)
+
+    assert str(caught.value) == message
+
+
+ORDINARY = ("serve", "run", "start", "server", "version", "help", "reload", "true", "false", "on")
+
+
+@pytest.mark.parametrize("word", [*ORDINARY, "config.yaml", "./check", "-", "", "8080"])
+def test_other_words_are_ignored(word: str) -> None:
+    require_no_command((word, "check"), COMMANDS)
+
+
+def test_nothing_is_no_command() -> None:
+    require_no_command((), COMMANDS)

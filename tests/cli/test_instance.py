@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentParser
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -68,11 +69,28 @@ def test_faults_that_the_instance_finds_are_faults() -> None:
 
 
 def test_the_flag_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    parser = ArgumentParser()
     monkeypatch.delenv("LLAMA_SWAP_URL", raising=False)
-    assert url_of("") == DEFAULT_URL
+    assert url_of("", parser) == DEFAULT_URL
     monkeypatch.setenv("LLAMA_SWAP_URL", "http://h:1/")
-    assert url_of("") == "http://h:1"
-    assert url_of("http://g:2//") == "http://g:2"
+    assert url_of("", parser) == "http://h:1"
+    assert url_of("http://g:2//", parser) == "http://g:2"
+
+
+@pytest.mark.parametrize(("flag", "name"), [("", "LLAMA_SWAP_URL"), ("h:2", "-url")])
+def test_an_address_that_is_none_is_told_with_its_source(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], flag: str, name: str
+) -> None:
+    monkeypatch.setenv("LLAMA_SWAP_URL", "h:1")
+    with pytest.raises(SystemExit) as left:
+        url_of(flag, ArgumentParser(prog="me"))
+
+    assert left.value.code == 2
+    url = flag or "h:1"
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"me: error: {name} takes http://host:port: invalid instance URL {url!r}: "
+        f"expected http:// or https:// in front; did you mean 'http://{url}'?"
+    )
 
 
 @asynccontextmanager

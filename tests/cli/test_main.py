@@ -13,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from llamaswap.__main__ import COMMANDS, UNREAD, main
+from llamaswap.__main__ import COMMANDS, INTERRUPTED, UNREAD, main
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
 from llamaswap.cli.flags import USAGE
 
@@ -139,6 +139,27 @@ def test_another_fault_of_the_system_is_not_one_of_the_output(
         main(["schema"])
 
 
+HUNG = """
+import signal, sys, trio
+from llamaswap.__main__ import main
+from llamaswap.cli import instance
+
+async def hang(*_):
+    signal.raise_signal(signal.SIGINT)
+    await trio.sleep_forever()
+
+instance._exchange = hang
+sys.exit(main(["explain", "a"]))
+"""
+
+
+def test_an_interrupted_command_says_nothing() -> None:
+    argv = [sys.executable, "-c", HUNG]
+    run = subprocess.run(argv, check=False, cwd=ROOT, capture_output=True, timeout=60)
+
+    assert (run.returncode, run.stdout, run.stderr) == (INTERRUPTED, b"", b"")
+
+
 def test_an_unknown_flag_is_told_with_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-port", "1"]) == 2
     assert capsys.readouterr() == ("", f"flag provided but not defined: -port\n{USAGE}")
@@ -155,6 +176,15 @@ def test_what_is_ignored_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         VERSION_LINE,
         "llama-swap: ignored: false -config x.yaml\n",
     )
+
+
+@pytest.mark.parametrize("words", [["chekc", "-config", "x"], ["-version", "chekc"]])
+def test_what_is_nearly_a_command_starts_nothing(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert main(words) == 2
+    said = f"unknown command 'chekc', did you mean 'check'?\n{USAGE}"
+    assert capsys.readouterr() == ("", said)
 
 
 def test_the_words_of_the_command_line_are_read_by_default(

@@ -71,12 +71,14 @@ def test_an_address_that_is_none_is_refused(
 ) -> None:
     monkeypatch.setenv("LLAMA_SWAP_URL", "localhost:80")
 
-    status, _, err = outcome(capsys, "-config", str(path))
+    with pytest.raises(SystemExit) as left:
+        main(["plan", "-config", str(path)])
 
-    assert status == 1
-    assert err == (
-        "llama-swap plan: invalid instance URL 'localhost:80': expected http:// or https:// "
-        "in front; did you mean 'http://localhost:80'?\n"
+    assert left.value.code == 2
+    assert capsys.readouterr().err.endswith(
+        "llama-swap plan: error: LLAMA_SWAP_URL takes http://host:port: invalid instance URL "
+        "'localhost:80': expected http:// or https:// in front; did you mean "
+        "'http://localhost:80'?\n"
     )
 
 

@@ -139,7 +139,11 @@ def test_an_address_that_is_none_is_explained(
 ) -> None:
     write_config(path, config_of(a=model()))
 
-    assert "expected host:port" in refusal_of(capsys, "-config", str(path), "-listen", "8080")
+    assert main(["-config", str(path), "-listen", "8080"]) == 2
+    assert capsys.readouterr().err == (
+        "llama-swap: cannot listen on '8080': expected host:port, "
+        "like 127.0.0.1:8080, [::1]:8080, or :8080 for all interfaces\n"
+    )
 
 
 @pytest.mark.parametrize("flag", ["-tls-cert-file", "-tls-key-file"])

@@ -50,7 +50,7 @@ models:
   "0x1F":
     cmd: "x ${PORT} 'a\\nb' yes"
     metadata: {on: off, "~": null, f: 1e-7, d: 2024-07-18, big: 1e30, "null": ["1:30", 08, "\\e"]}
-  "a\\nb": {cmd: x, proxy: "http://h:1", ttl: 0x10}
+  "a\\nb": {cmd: x, proxy: "http://h:1", ttl: 0x10, metadata: {i: [.inf, .nan]}}
 profiles: {"1.0": {pins: {"no": ~, yes: "0x1F"}}}
 """
 
@@ -67,6 +67,20 @@ def test_yaml_and_json_say_the_same(
     assert main([*words, "-json"]) == 0
 
     assert to_plain(root, {}, Report()) == json.loads(capsys.readouterr().out)
+
+
+def test_what_json_has_no_number_for_is_the_text_that_loads_as_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = '{"a": [.inf, -.inf, .nan], "b": {"c": .inf}}'
+    text = f"models: {{a: {{cmd: 'x ${{PORT}}', name: .nan, metadata: {odd}}}}}\n"
+    assert main(["config", "-json", "-config", file_of(tmp_path, text)]) == 0
+    told = json.loads(capsys.readouterr().out)["models"]["a"]
+    again = load_config(text.replace(odd, json.dumps(told["metadata"])))
+
+    assert told["name"] == ".nan"
+    assert told["metadata"] == {"a": [".inf", "-.inf", ".nan"], "b": {"c": ".inf"}}
+    assert again == load_config(text)
 
 
 def test_what_is_loadable_loads_as_the_same(

@@ -145,13 +145,13 @@ def test_long_text_is_shown_in_part() -> None:
 def test_value_is_made_ready_for_json() -> None:
     value: Plain = {
         "whole": [1.0, -0.0, 1e6, 1e21, 0.5],
-        "none": [math.nan, math.inf, None],
+        "none": [math.nan, math.inf, -math.inf, None],
         "date": Timestamp("2024-07-18T00:00:00Z"),
         "same": [True, 7, "1.0"],
     }
 
     assert json.dumps(to_json(value)) == (
-        '{"whole": [1, 0, 1000000, 1e+21, 0.5], "none": [null, null, null], '
+        '{"whole": [1, 0, 1000000, 1e+21, 0.5], "none": [".nan", ".inf", "-.inf", null], '
         '"date": "2024-07-18T00:00:00Z", "same": [true, 7, "1.0"]}'
     )
 

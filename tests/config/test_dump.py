@@ -368,3 +368,9 @@ def _survives(config: Config) -> bool:
         return load_config(_text(config), environ={"V": "v", "_1": ""}) == config
     except ConfigError:
         return False
+
+
+def test_what_is_dumped_loads_without_a_warning() -> None:
+    config = load_config("{models: {a: {cmd: 'x ${PORT}'}}}")
+
+    assert load_config(dump(config)).warnings == ()

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llamaswap.config.conversions import to_json
 from llamaswap.config.document import Report
 from llamaswap.config.json_schema import json_schema
+from llamaswap.config.load import attempt_config
 from llamaswap.config.nodes import to_plain
-from llamaswap.config.sources import Source, decode, parse
-from tests.config.test_cases import GOOD, Case
+from llamaswap.config.schema import OLD_STRIP_PARAMS
+from llamaswap.config.sources import Source, decode, parse, to_text
+from llamaswap.errors import ConfigError, Fault
+from tests.config.test_cases import ALL, GOOD, Case
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "config.yaml"
 SCHEMA = json_schema()
 
 
-def problems(text: str) -> list[str]:
-    """Return the paths of what the schema refuses in a document."""
+def document_of(text: str) -> Any:
+    """Return what the validator of an editor sees."""
     root = parse(text, Report())
-    if root is None:
-        return []
-    document = to_json(to_plain(root, {}, Report()))
+    return None if root is None else to_json(to_plain(root, {}, Report()))
+
+
+def problems_of(document: object) -> list[str]:
+    """Return the paths of what the schema refuses."""
     validator: Any = jsonschema.Draft202012Validator(SCHEMA)
     return [error.json_path for error in validator.iter_errors(document)]
+
+
+def problems(text: str) -> list[str]:
+    return problems_of(document_of(text))
 
 
 def test_it_is_a_schema() -> None:
@@ -51,6 +65,9 @@ def test_the_example_is_valid() -> None:
         "routing: {router: {use: ''}, scheduler: {use: ''}}",
         "routing: {scheduler: {settings: {fifo: {minResidency: 1m30s, queueTimeout: .5h}}}}",
         "models: {a: {ttl: -1, unloadTimeout: 0}}",
+        "models: {a: {ttl: -1.9, unloadTimeout: -0.5, capabilities: {context: -0.5}}}",
+        "{startPort: 1.5, globalTTL: -0.9, unloadTimeout: 10.5, healthCheckTimeout: -5}",
+        "{startPort: null, globalTTL: null, logToStdout: null, apiKeys: null, groups: {g: null}}",
         "performance: {every: 10s}",
         "routing: {scheduler: {settings: {fifo: {maxWait: auto, linger: 1.5}}}}",
         "profiles: {a: {pins: {b: null}}}",
@@ -81,8 +98,11 @@ def test_what_the_loader_takes_is_valid(text: str) -> None:
         ("models: {a: {capabilities: {in: ['']}}}", "$.models.a.capabilities.in[0]"),
         ("models: {a: {capabilities: {context: -1}}}", "$.models.a.capabilities.context"),
         ("models: {a: {ttl: -2}}", "$.models.a.ttl"),
+        ("models: {a: {ttl: -2.0}}", "$.models.a.ttl"),
+        ("models: {a: {ttl: 1e30}}", "$.models.a.ttl"),
         ("models: {a: {unloadTimeout: -1}}", "$.models.a.unloadTimeout"),
         ("startPort: 0", "$.startPort"),
+        ("startPort: 0.9", "$.startPort"),
         ("globalTTL: -1", "$.globalTTL"),
         ("unloadTimeout: -1", "$.unloadTimeout"),
         ("performance: {every: abc}", "$.performance.every"),
@@ -101,6 +121,15 @@ def test_what_the_loader_takes_is_valid(text: str) -> None:
         ("models: {a: {macros: {PID: 1}}}", "$.models.a.macros"),
         ("store: {}", "$.store"),
         ("store: {path: ''}", "$.store.path"),
+        ("store: {path: null}", "$.store.path"),
+        ("peers: {p: null}", "$.peers.p"),
+        ("peers: {p: {proxy: null, models: [a]}}", "$.peers.p.proxy"),
+        ("peers: {p: {proxy: 'http://h', models: null}}", "$.peers.p.models"),
+        ("profiles: {n: null}", "$.profiles.n"),
+        ("profiles: {n: {pins: null}}", "$.profiles.n.pins"),
+        ("selectors: {s: null}", "$.selectors.s"),
+        ("selectors: {s: {strategy: null, targets: [a]}}", "$.selectors.s.strategy"),
+        ("selectors: {s: {strategy: pin, targets: null}}", "$.selectors.s.targets"),
         ("peers: {p: {models: [a]}}", "$.peers.p"),
         ("peers: {p: {proxy: 'http://h'}}", "$.peers.p"),
         ("peers: {p: {proxy: '', models: [a]}}", "$.peers.p.proxy"),
@@ -141,6 +170,99 @@ def test_every_valid_case_of_the_corpus_is_valid(case: Case) -> None:
     assert bool(found) == any(case is GOOD[name] for name in STRICTER), found
 
 
+# What the loader expected in place of another type begins like this.
+WRONG_TYPES = (
+    *("a whole number", "true or false", "text", "a scalar", "a duration"),
+    *("a list of texts", "a mapping of", "at least 0 seconds"),
+)
+
+
+def json_path(path: str) -> str:
+    """Write the path of a fault as the validator does, which quotes names that are odd."""
+    steps = re.split(r"\.|(\[[0-9]+\])", path)
+    return "$" + "".join(s if s.startswith("[") else f".{s}" for s in steps if s)
+
+
+def wrong_types(faults: Iterable[Fault]) -> dict[str, str]:
+    """Return what was expected in place of another type, by path."""
+    # A fault of the YAML has no path; and JSON has no dates, they are texts there.
+    return {
+        json_path(fault.path): fault.expected
+        for fault in faults
+        if fault.expected.startswith(WRONG_TYPES)
+        if fault.path and not fault.found.startswith("the date")
+    }
+
+
+def test_wrong_types_in_the_corpus_are_refused_where_they_are(tmp_path: Path) -> None:
+    met: set[str] = set()
+    for number, (name, case) in enumerate(ALL.items()):
+        if case.faults is None:
+            continue
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with pytest.raises(ConfigError) as caught:
+            case.load(folder)
+        if wrong := wrong_types(caught.value.faults):
+            found = {problem for text in texts_of(case) for problem in problems(text)}
+            assert set(wrong) <= found, name
+            met.update(wrong.values())
+
+    assert len(met) >= 8
+
+
+def paths_in(value: object, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """List the paths of all that stands below ``value``."""
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+    elif isinstance(value, list):
+        items = enumerate(cast("list[object]", value))
+    for step, item in items:
+        yield (*above, step)
+        yield from paths_in(item, (*above, step))
+
+
+DOCUMENTS: dict[str, Any] = {
+    name: document_of(case.input)
+    for name, case in GOOD.items()
+    if isinstance(case.input, str) and not case.files and not case.environ
+    if name not in STRICTER
+}
+# What a macro may be depends on where it is used, and the old name of stripParams is not
+# looked at beside the new one.
+PLACES = [
+    (name, path)
+    for name, document in DOCUMENTS.items()
+    for path in paths_in(document)
+    if "macros" not in path and path[-1] != OLD_STRIP_PARAMS
+]
+VALUES: tuple[Any, ...] = (
+    *(None, True, -1, 0, 1.5, 1e30, "", "x", "yes", "5s", "auto"),
+    *([], ["a"], [None], {}, {"a": 1}),
+)
+
+
+@settings(max_examples=500)
+@given(st.sampled_from(PLACES), st.sampled_from(VALUES))
+def test_it_agrees_with_the_loader_on_what_may_stand_where(
+    place: tuple[str, tuple[Any, ...]], value: object
+) -> None:
+    name, (*above, last) = place
+    document = deepcopy(DOCUMENTS[name])
+    inner = document
+    for step in above:
+        inner = inner[step]
+    inner[last] = value
+    refused = problems_of(document)
+    attempt = attempt_config(to_text(document), environ={})
+
+    if isinstance(attempt.outcome, ConfigError):
+        assert refused or not wrong_types(attempt.outcome.faults)
+    else:
+        assert not refused or any("unknown" in warning.message for warning in attempt.warnings)
+
+
 def key_of(section: str, name: str) -> dict[str, Any]:
     found: dict[str, Any] = SCHEMA["$defs"][section]["properties"][name]
     return found
@@ -175,6 +297,6 @@ def test_defaults_are_written_as_in_the_file(section: str, name: str, default: o
     assert key_of(section, name)["default"] == default
 
 
-@pytest.mark.parametrize("name", ["sendLoadingState", "filters", "healthCheckTimeout"])
+@pytest.mark.parametrize("name", ["cmd", "sendLoadingState", "filters", "healthCheckTimeout"])
 def test_absence_that_is_no_value_has_no_default(name: str) -> None:
     assert "default" not in key_of("ModelConfig", name)

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -444,3 +445,37 @@ def test_any_value_under_any_key_is_explained(
 ) -> None:
     # Python's notation of plain values is near enough to YAML's flow style.
     _loads_or_explains(repr({**top, "models": {"m": model}}))
+
+
+TAKEN = (
+    "load_config takes a file as pathlib.Path, a text in YAML as str, or several files as a "
+    "sequence of Paths, not "
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "said"),
+    [
+        (5, {}, f"{TAKEN}int"),
+        (b"models: {}", {}, f"{TAKEN}bytes"),
+        (bytearray(b"x"), {}, f"{TAKEN}bytearray"),
+        ({"models": {}}, {}, f"{TAKEN}dict"),
+        ([1], {}, "load_config takes files as pathlib.Path: source[0] is int"),
+        ((Path("a"), "b"), {}, "load_config takes files as pathlib.Path: source[1] is str"),
+        (None, {"config_dir": 5}, "config_dir must be a pathlib.Path, not int"),
+        ("", {"config_dir": "models.d"}, "config_dir must be a pathlib.Path, not str"),
+        ("", {"environ": ["A=1"]}, "environ must be a mapping of texts, not list"),
+    ],
+)
+def test_what_is_no_source_is_told_with_what_would_be_one(
+    source: Any, more: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(TypeError) as caught:
+        load_config(source, **more)
+
+    assert str(caught.value) == said
+
+
+def test_no_source_at_all_is_a_fault() -> None:
+    with pytest.raises(ConfigError, match="give at least one of a file and a folder"):
+        load_config(None)

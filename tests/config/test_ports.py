@@ -1,11 +1,13 @@
 """Who gets a port, and which."""
 
+from typing import Any
+
 import pytest
 from attrs import evolve
 
 from llamaswap.config.document import Plain, Report
 from llamaswap.config.load import load_config
-from llamaswap.config.ports import Ports, fill_port
+from llamaswap.config.ports import Ports, fill_port, heed_edits
 from llamaswap.config.schema import ModelConfig
 from llamaswap.policy.rules import ModelId
 
@@ -215,3 +217,32 @@ def test_a_number_of_a_port_completes_no_name() -> None:
         f"models.m.metadata.a[0]: unknown macro ${{5800}}: {why}",
         f"models.m.filters.setParamsByID.${{a-${{PORT}}}}: unknown macro ${{a-5800}}: {why}",
     ]
+
+
+def with_port(**fields: Any) -> ModelConfig:
+    """Load a model with a port, then change it in Python."""
+    return evolve(load_config("{models: {m: {cmd: 'x ${PORT}'}}}").models[ModelId("m")], **fields)
+
+
+def test_what_was_changed_in_python_outlives_another_port() -> None:
+    moved = fill_port(heed_edits(with_port(ttl=60, env=("A=1",))), 7000)
+
+    assert (moved.cmd, moved.proxy, moved.port) == ("x 7000", "http://localhost:7000", 7000)
+    assert (moved.ttl, moved.env) == (60, ("A=1",))
+
+
+@pytest.mark.parametrize(
+    "edit", [{"cmd": "y"}, {"proxy": "http://h:1"}, {"port": 7}, {"unfilled": None}]
+)
+def test_a_port_that_was_written_over_is_filled_in_no_more(edit: dict[str, Any]) -> None:
+    edited = with_port(**edit)
+
+    assert fill_port(heed_edits(edited), 7000) == edited
+    assert heed_edits(edited).port is None
+
+
+def test_a_model_without_changes_stays_as_it_is() -> None:
+    loaded = with_port()
+
+    assert heed_edits(loaded).unfilled == loaded.unfilled
+    assert fill_port(heed_edits(loaded), 7000) == fill_port(loaded, 7000)

@@ -97,8 +97,39 @@ def test_what_no_file_could_say_is_a_fault(config: Config, fault: str) -> None:
     assert [str(found) for found in misfits(config)] == [fault]
 
 
+NUMBER = "only loading a file fills in ${PORT}; write the port's number, in cmd and in proxy"
+ID = "only loading a file fills in ${MODEL_ID}; write the model's id"
+NO_PID = "only in cmdStop ${PID} is filled in; leave it out here"
+
+
+@pytest.mark.parametrize(
+    ("values", "faults"),
+    [
+        (
+            {"cmd": "x ${PORT} --port ${PORT}", "proxy": "http://127.0.0.1:${PORT}"},
+            [f"models.m.cmd: {NUMBER}", f"models.m.proxy: {NUMBER}"],
+        ),
+        (
+            {"env": ("A=1", "M=${MODEL_ID}"), "check_endpoint": "/${MODEL_ID}"},
+            [f"models.m.checkEndpoint: {ID}", f"models.m.env[1]: {ID}"],
+        ),
+        ({"cmd": "x ${PID}", "cmd_stop": "kill ${PID}"}, [f"models.m.cmd: {NO_PID}"]),
+    ],
+)
+def test_what_only_loading_fills_in_is_a_fault(values: dict[str, Any], faults: list[str]) -> None:
+    assert [str(found) for found in misfits(made(**values))] == faults
+
+
+def test_faults_of_a_matrix_have_their_parts() -> None:
+    (fault,) = misfits(Config({ModelId("gemma"): ENTRY}, matrix=MatrixConfig(sets={"s": "gema"})))
+
+    assert (fault.expected, fault.found) == ("a var or a model's id", "'gema'")
+    assert fault.suggestion == "did you mean 'gemma'?"
+
+
 FINE: Mapping[str, Config] = {
     "made": made(ttl=0, env=("A=${B}",), unload_timeout=None, send_loading_state=True),
+    "a shell's variables": made(cmd="sh -c 'exec x ${HOME}'\n# not ${PORT}", cmd_stop="k ${PID}"),
     "short waits": Config({M: ENTRY}, health_check_timeout=1),
     "a whole number of seconds": evolve(Config(), scheduling=evolve(Config().scheduling, linger=5)),
     "loaded": load_config("models: {m: {cmd: 'x ${PORT}', ttl: -1, metadata: {a: [1, .inf]}}}"),

@@ -137,7 +137,7 @@ def test_sections_are_built_below_sections() -> None:
         filters=FiltersConfig(
             strip_params="a, b",
             set_params={"x": 1, "y": None},
-            set_params_by_id={"m": {}, "n": {"z": ["T", None]}},
+            set_params_by_id={"m": {}, "n": {"z": ["T", ".inf"]}},
         ),
         timeouts=TimeoutsConfig(connect=5),
         capabilities=CapabilitiesConfig(inputs=("text",), tools=True),

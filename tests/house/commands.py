@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 import trio
 from attrs import define, field
 
+from llamaswap.config.dump import dump
 from llamaswap.config.schema import Config
 from llamaswap.relay.client import Pool
 from tests.house.clients import Client
@@ -25,22 +25,14 @@ COMMAND = (sys.executable, "-m", "llamaswap")
 
 
 def write_config(path: Path, config: Config) -> Path:
-    """Write what a test needs of ``config`` into a file, all at once; JSON is YAML."""
-    models = {
-        model: {
-            "cmd": entry.cmd,
-            "proxy": entry.proxy,
-            "unloadTimeout": entry.unload_timeout,
-            "env": list(entry.env),
-        }
-        for model, entry in config.models.items()
-    }
+    """Write ``config`` into a file, all at once."""
+    return write_text(path, dump(config))
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write ``text`` into a file, all at once."""
     fresh = path.with_suffix(".new")
-    groups = {
-        rule.name: {"swap": rule.swap, "members": list(rule.members)} for rule in config.groups
-    }
-    hooks = {"on_startup": {"preload": list(config.hooks.on_startup.preload)}}
-    fresh.write_text(json.dumps({"models": models, "groups": groups, "hooks": hooks}))
+    fresh.write_text(text)
     return fresh.replace(path)
 
 

@@ -47,7 +47,7 @@ async def test_a_reload_does_what_was_planned_and_the_plan_changes_nothing(tmp_p
     steps = [(change["model"], change["step"], change["process"]) for change in plan["changes"]]
     assert steps == [
         ("a", "keep", []),
-        ("b", "replace", ["environment", "time limits"]),
+        ("b", "replace", ["environment"]),
         ("c", "remove", []),
         ("d", "add", []),
     ]

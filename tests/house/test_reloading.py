@@ -13,11 +13,12 @@ import pytest
 import trio
 from attrs import evolve
 
+from llamaswap.config.dump import dump
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.sections import HooksConfig, OnStartupConfig
 from llamaswap.policy.rules import ModelId
 from tests.house.clients import Stream
-from tests.house.commands import Command, running, write_config
+from tests.house.commands import Command, running, write_config, write_text
 from tests.house.houses import config_of, group, model, until
 from tests.processes import marked
 
@@ -72,10 +73,11 @@ async def test_the_last_of_ten_changes_wins_and_each_model_has_one_process(path:
     write_config(path, preloading(old, "a", "b"))
     async with running(path) as command:
         await command.until_said(": preloaded after ", times=2)
+        versions = [changed(changed(old, "a", f"{n}"), "b", f"{n}") for n in range(1, 11)]
+        texts = [dump(preloading(version, "a", "b")) for version in versions]
         began = trio.current_time()
-        for number in range(1, 11):
-            new = changed(changed(old, "a", str(number)), "b", str(number))
-            write_config(path, preloading(new, "a", "b"))
+        for text in texts:
+            write_text(path, text)
             command.ask_to_reload()
         assert trio.current_time() - began < 0.1
         await until_in_force(command, path)
@@ -208,6 +210,34 @@ async def test_who_is_not_edited_keeps_process_and_stream(path: Path) -> None:
     assert words == ["The"] * 3
     before = [stream.pid for stream in streams]
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True]
+
+
+@NEEDS_SIGHUP
+async def test_how_a_process_is_looked_after_changes_while_it_streams(path: Path) -> None:
+    """Another stop command, other time limits, another health check: one and the same process."""
+    old = config_of(a=model("--step", "--tokens", "1", "--ignore-sigterm"))
+    a = old.models[ModelId("a")]
+    kill = f"{sys.executable} -S -c 'import os, sys; os.kill(int(sys.argv[1]), 9)' ${{PID}}"
+    new = evolve(
+        config_of(a=evolve(a, cmd_stop=kill, check_endpoint="/", unload_timeout=60)),
+        health_check_timeout=33,
+    )
+    write_config(path, old)
+    async with running(path) as command:
+        async with command.client.streaming("a") as stream:
+            await stream.event()
+            write_config(path, new)
+            done = (await command.client.send("POST", "/api/reload")).document
+            assert await finish(command, a, stream) == "The"
+        async with command.client.streaming("a") as again:
+            await again.event()
+            assert again.pid == stream.pid
+        began = trio.current_time()
+        await command.client.send("POST", "/api/models/unload/a")
+        assert trio.current_time() - began < 10, "SIGTERM and its grace would take a minute"
+        await command.leave()
+
+    assert done == {"keep": ["a"], "replace": [], "remove": [], "add": []}
 
 
 @NEEDS_SIGHUP

@@ -17,7 +17,7 @@ LEASE = LeaseId(1)
 
 def idle(model: ModelId, since: float | None, after: float | None = 60.0) -> Place:
     rule = ModelRule(model, idle_after=after)
-    place = Place(model, rule, model, None, Pace(), ModelState.READY)
+    place = Place(model, rule, rule, Pace(), ModelState.READY)
     place.idle_since = since
     return place
 

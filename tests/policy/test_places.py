@@ -13,7 +13,8 @@ from tests.policy.words import A
 
 def place(state: ModelState, waiting: int, serving: int) -> Place:
     """Return a place that takes three requests, with so many that wait and are served."""
-    found = Place(A, ModelRule("run a", concurrency_limit=3), "run a", None, Pace(), state)
+    rule = ModelRule("run a", concurrency_limit=3)
+    found = Place(A, rule, rule, Pace(), state)
     found.waiting = {LeaseId(number): (0.0, number) for number in range(waiting)}
     found.serving = {LeaseId(number): 0.0 for number in range(waiting, waiting + serving)}
     return found

@@ -39,6 +39,7 @@ from tests.policy.words import (
     TimedStory,
     X,
     acts,
+    adopt,
     ask,
     asks,
     busy,
@@ -592,6 +593,7 @@ LEAVING: dict[str, Story] = {
 
 FREE = (GroupRule("free", (A, B), swap=False),)
 OTHER_A = fleet([A, B, C], version=" v2")
+CARE = fleet([A, B, C], care=", kindly")
 RELOADING: dict[str, Story] = {
     "nothing changes for a model with the same specification": (
         ONE_AT_A_TIME,
@@ -600,6 +602,40 @@ RELOADING: dict[str, Story] = {
             ([reconfigure(9, fleet([A, B, C], limit=2))], [settled(9)]),
             ([ask(3, A), ask(4, A)], [busy(4, A, 2), grant(3, A)]),
             ([done(1), done(3)], [evict(A, B)]),
+        ],
+    ),
+    "a process that stays is told how it is looked after from now on": (
+        ONE_AT_A_TIME,
+        [
+            *A_SERVES,
+            ([reconfigure(9, CARE)], [adopt(A, ", kindly"), settled(9)]),
+            ([reconfigure(10, CARE)], [settled(10)]),
+            ([done(1), reconfigure(11, ONE_AT_A_TIME)], [adopt(A, ""), settled(11)]),
+        ],
+    ),
+    "a load under way is told too, and goes on": (
+        ONE_AT_A_TIME,
+        [
+            ([ask(1, A)], [start(A)]),
+            ([reconfigure(9, CARE)], [adopt(A, ", kindly"), settled(9)]),
+            ([Ready(A)], [grant(1, A)]),
+        ],
+    ),
+    "whoever is promised a place starts as is said now": (
+        ONE_AT_A_TIME,
+        [
+            *A_SERVES,
+            ([ask(2, B), done(1)], [evict(A, B)]),
+            ([reconfigure(9, CARE)], [adopt(A, ", kindly"), settled(9)]),
+            ([Gone(A)], [start(B, version=", kindly")]),
+        ],
+    ),
+    "what an earlier reload gave up and a later one wants back is looked after as that says": (
+        ONE_AT_A_TIME,
+        [
+            *A_SERVES,
+            ([reconfigure(9, OTHER_A)], []),
+            ([reconfigure(10, CARE)], [adopt(A, ", kindly"), settled(9), settled(10)]),
         ],
     ),
     "a stopped model just uses the new specification": (

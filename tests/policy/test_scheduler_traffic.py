@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.messages import (
+    Adopt,
     Command,
     DrainEnded,
     Event,
@@ -63,6 +64,7 @@ WRITTEN_OUT = (
     (PAIRS_MATRIX.evictions, ({A, C}, {A, D}, {B, C}, {B, D})),
     (OTHER_MATRIX.evictions, ({B}, {A, D, E})),
 )
+KINDLY = ", kindly"
 FLEETS = (
     MATRIX,
     PAIRS_MATRIX,
@@ -70,6 +72,7 @@ FLEETS = (
     fleet(ALL, idle_after=5.0, ports={A: 1, B: 2}),
     fleet(ALL, limit=2, version=" v2", ports={B: 1, C: 2}, priorities={A: 1, D: -1}),
     fleet(ALL, GroupRule("free", ALL, swap=False), limit=1, ports={A: 1, B: 2}),
+    fleet(ALL, GroupRule("free", ALL, swap=False), limit=1, ports={A: 1, B: 2}, care=KINDLY),
     fleet(ALL, fairness=Fairness(max_wait=4.0, linger=2.0, min_residency=3.0, queue_timeout=30.0)),
     fleet((A, C, D, E), GroupRule("n", (D, E), swap=False, exclusive=False), idle_after=2.0),
     fleet(ALL, GroupRule("p", (A, B), persistent=True), GroupRule("q", (C, D), exclusive=False)),
@@ -249,6 +252,7 @@ class AnyTraffic(RuleBasedStateMachine):
             if isinstance(command, Stop):
                 assert command.model in were_live
             self.carry_out(command)
+        self.whoever_stays_is_looked_after_as_is_said_now()
         self.the_queue_is_looked_at()
 
     def unanswered(self, events: list[Event]) -> list[Event]:
@@ -259,6 +263,12 @@ class AnyTraffic(RuleBasedStateMachine):
         if not self.is_patient:
             return events
         return [event for event in events if not isinstance(event, QueueAsked | ExplainAsked)]
+
+    def whoever_stays_is_looked_after_as_is_said_now(self) -> None:
+        for model in self.live.keys() & self.fleet.models.keys():
+            rule, started = self.fleet.models[model], str(self.live[model])
+            if started.removesuffix(KINDLY) == rule.process:
+                assert started == rule.specification
 
     def the_queue_is_looked_at(self) -> None:
         """See that it holds all who wait, and find out whom a selection has chosen."""
@@ -330,6 +340,10 @@ class AnyTraffic(RuleBasedStateMachine):
                 self.check_start(command)
                 self.live[command.model] = command.specification
                 self.stopping.discard(command.model)
+            case Adopt(model, specification):
+                # Its end may have come later in the same batch.
+                if model in self.live:
+                    self.live[model] = specification
             case Stop(model, reason):
                 if reason.why in {Why.ROOM, Why.IDLE}:
                     assert model not in self.serving.values()
@@ -337,10 +351,8 @@ class AnyTraffic(RuleBasedStateMachine):
                 self.ready.discard(model)
             case Settled(ticket) | Queue(ticket) | Explanation(ticket):
                 self.tickets.remove(ticket)
-            case Learned():
-                pass
-            case View():
-                raise AssertionError("nobody has asked")
+            case Learned() | View():
+                assert isinstance(command, Learned), "nobody has asked"
 
     def check_start(self, command: Start) -> None:
         models = self.fleet.models

@@ -18,7 +18,8 @@ READY, STOPPING = ModelState.READY, ModelState.STOPPING
 
 
 def place(model: ModelId, state: ModelState, load: int = 0, chosen: int = 0) -> Place:
-    made = Place(model, ModelRule(model), model, None, Pace(), state)
+    rule = ModelRule(model)
+    made = Place(model, rule, rule, Pace(), state)
     made.serving = {LeaseId(number): 0.0 for number in range(load)}
     made.chosen = chosen
     return made

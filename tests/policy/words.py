@@ -8,6 +8,7 @@ from typing import TypeAlias
 from llamaswap.policy.eviction import GroupRule, Groups
 from llamaswap.policy.matrix import compile_matrix
 from llamaswap.policy.messages import (
+    Adopt,
     Cause,
     Command,
     DrainEnded,
@@ -41,6 +42,7 @@ def fleet(
     limit: int = 10,
     idle_after: float | None = None,
     version: str = "",
+    care: str = "",
     ports: Mapping[ModelId, int] | None = None,
     priorities: Mapping[ModelId, int] | None = None,
     fairness: Fairness | None = None,
@@ -48,7 +50,12 @@ def fleet(
     ports, priorities = ports or {}, priorities or {}
     rules = {
         model: ModelRule(
-            f"run {model}{version}", limit, idle_after, priorities.get(model, 0), ports.get(model)
+            f"run {model}{version}{care}",
+            limit,
+            idle_after,
+            priorities.get(model, 0),
+            ports.get(model),
+            process=f"run {model}{version}",
         )
         for model in models
     }
@@ -115,6 +122,10 @@ def grant(lease: int, model: ModelId) -> Grant:
 
 def start(model: ModelId, waiting: int = 1, version: str = "") -> Start:
     return Start(model, f"run {model}{version}", Reason(Why.WANTED, (), waiting))
+
+
+def adopt(model: ModelId, care: str) -> Adopt:
+    return Adopt(model, f"run {model}{care}")
 
 
 def stop(model: ModelId, reason: Reason) -> Stop:

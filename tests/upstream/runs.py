@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import trio
-from attrs import define, evolve, field
+from attrs import define, field
 
-from llamaswap.upstream.process import UpstreamSpec, WaitGone, run_upstream
+from llamaswap.upstream.process import Supervision, UpstreamSpec, WaitGone, run_upstream
 from llamaswap.upstream.readiness import HealthCheck
 from tests.processes import FAKE_MODEL
+
+AS_USUAL = Supervision()
 
 
 def fake(*options: str, port: int = 0) -> UpstreamSpec:
@@ -58,6 +60,9 @@ async def never() -> bool:
 @define(eq=False)
 class Run:
     """One run of an upstream: what it printed, what we were told, how it ended."""
+
+    supervision: Supervision = AS_USUAL
+    """In force; a test may put another one there."""
 
     text: str = ""
     stuck: list[str] = field(factory=list[str])
@@ -104,17 +109,26 @@ class Run:
     ) -> None:
         """Run it and keep the outcome."""
         self.outcome = await run_upstream(
-            spec, is_healthy, self.hear, on_ready=task_status.started, on_stuck=self.complain
+            spec,
+            lambda: self.supervision,
+            is_healthy,
+            self.hear,
+            on_ready=task_status.started,
+            on_stuck=self.complain,
         )
         self.tell()
 
 
 @asynccontextmanager
 async def running(
-    spec: UpstreamSpec, is_healthy: HealthCheck | None = None, *, within: float = 20
+    spec: UpstreamSpec,
+    is_healthy: HealthCheck | None = None,
+    supervision: Supervision = AS_USUAL,
+    *,
+    within: float = 20,
 ) -> AsyncGenerator[Run, None]:
     """Run the spec beside the body, and cancel it after that."""
-    run = Run()
+    run = Run(supervision)
     with trio.fail_after(within):
         async with trio.open_nursery() as nursery:
             run.pid = await nursery.start(partial(run.run, spec, is_healthy))
@@ -132,6 +146,6 @@ async def error_of(work: Callable[[], Awaitable[object]]) -> str:
     return "nothing was raised"
 
 
-def stopped_by(spec: UpstreamSpec, code: str) -> UpstreamSpec:
-    """Return the spec with a stop command: a one-line program, ``${PID}`` its argument."""
-    return evolve(spec, stop_argv=(sys.executable, "-S", "-c", code, "${PID}"))
+def stopped_by(code: str, stop_within: float = 10) -> Supervision:
+    """Return what ends a model by a one-line program, ``${PID}`` its argument."""
+    return Supervision((sys.executable, "-S", "-c", code, "${PID}"), stop_within=stop_within)

@@ -8,6 +8,7 @@ import pytest
 from attrs import evolve
 
 from llamaswap.upstream.ending import describe
+from llamaswap.upstream.process import Supervision
 from tests.upstream.runs import fake, python, running, stopped_by
 
 if sys.platform == "win32":
@@ -33,7 +34,7 @@ def test_the_end_in_words(status: int | None, sentence: str) -> None:
 
 
 async def test_the_stop_command_asks_instead_of_a_signal() -> None:
-    async with running(stopped_by(fake("--slow-sigterm", "0.05"), TERM)) as run:
+    async with running(fake("--slow-sigterm", "0.05"), None, stopped_by(TERM)) as run:
         await run.prints("up ready")
 
     assert run.text.endswith("ending\nended\n")
@@ -42,15 +43,16 @@ async def test_the_stop_command_asks_instead_of_a_signal() -> None:
 
 async def test_the_stop_command_has_the_environment_of_the_model() -> None:
     code = f"import os; assert os.environ['NAME'] == 'x'; {TERM}"
-    spec = evolve(stopped_by(fake(), code), env=("NAME=x",))
-    async with running(spec) as run:
+    spec = evolve(fake(), env=("NAME=x",))
+    async with running(spec, None, stopped_by(code)) as run:
         await run.prints("up ready")
 
     assert "llama-swap" not in run.text
 
 
 async def test_a_stop_command_that_fails_is_told_and_a_signal_sent() -> None:
-    async with running(stopped_by(fake("--slow-sigterm", "0"), "raise SystemExit(2)")) as run:
+    by = stopped_by("raise SystemExit(2)")
+    async with running(fake("--slow-sigterm", "0"), None, by) as run:
         await run.prints("up ready")
 
     note = "[llama-swap] the stop command exited with status 2, asking by signal\n"
@@ -58,8 +60,8 @@ async def test_a_stop_command_that_fails_is_told_and_a_signal_sent() -> None:
 
 
 async def test_a_stop_command_that_does_not_exist_is_told_and_a_signal_sent() -> None:
-    spec = evolve(fake("--slow-sigterm", "0"), stop_argv=("no-such-stop", "${PID}"))
-    async with running(spec) as run:
+    by = Supervision(("no-such-stop", "${PID}"))
+    async with running(fake("--slow-sigterm", "0"), None, by) as run:
         await run.prints("up ready")
 
     note = (
@@ -70,8 +72,7 @@ async def test_a_stop_command_that_does_not_exist_is_told_and_a_signal_sent() ->
 
 
 async def test_a_stop_command_that_hangs_is_killed_with_the_model_after_the_grace() -> None:
-    spec = evolve(stopped_by(fake(), HANG), stop_within=0.2)
-    async with running(spec) as run:
+    async with running(fake(), None, stopped_by(HANG, stop_within=0.2)) as run:
         await run.prints("up ready")
         began = time.monotonic()
 
@@ -81,7 +82,7 @@ async def test_a_stop_command_that_hangs_is_killed_with_the_model_after_the_grac
 
 async def test_a_stop_command_may_clean_up_after_the_model_has_ended() -> None:
     code = f"{TERM}; import time; time.sleep(0.2); open(sys.argv[2], 'w').close()"
-    async with running(stopped_by(fake(), code)) as run:
+    async with running(fake(), None, stopped_by(code)) as run:
         await run.prints("up ready")
         began = time.monotonic()
 
@@ -89,7 +90,7 @@ async def test_a_stop_command_may_clean_up_after_the_model_has_ended() -> None:
 
 
 async def test_the_stop_command_is_not_run_for_a_model_that_has_exited() -> None:
-    async with running(stopped_by(python("pass"), "raise SystemExit(2)")) as run:
+    async with running(python("pass"), None, stopped_by("raise SystemExit(2)")) as run:
         await run.until(lambda: run.outcome is not None)
 
     assert run.text == ""

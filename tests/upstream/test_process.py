@@ -15,7 +15,7 @@ from attrs import evolve
 
 from llamaswap.errors import StartError
 from llamaswap.upstream import process
-from llamaswap.upstream.process import Tail, UpstreamSpec, run_upstream
+from llamaswap.upstream.process import Supervision, Tail, UpstreamSpec, run_upstream
 from llamaswap.upstream.spawn import Tree
 from tests.processes import end_marked, marked
 from tests.upstream.runs import Run, error_of, fake, free_port, health, never, python, running
@@ -78,16 +78,23 @@ async def test_the_end_of_a_ready_process_is_returned_in_a_sentence(
             python("import os; os.kill(os.getpid(), 11)"),
             "StartError: was ended by SIGSEGV before it was ready; it printed nothing",
         ),
-        (
-            evolve(python(HANGS), ready_within=0.2),
-            "StartError: was still not healthy after 0.2 s; its last output:\nup",
-        ),
     ],
 )
 async def test_a_start_fails_with_one_plain_exception_that_says_why(
     spec: UpstreamSpec, error: str
 ) -> None:
     assert await error_of(partial(Run().run, spec, never)) == error
+
+
+async def test_other_settings_count_for_a_process_that_runs() -> None:
+    run = Run()
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(error_of, partial(run.run, fake("--ignore-sigterm"), never))
+            await run.prints("up")
+            run.supervision = Supervision(ready_within=0, stop_within=0.2)
+
+    assert run.text.startswith("up\n")
 
 
 async def test_who_starts_it_in_a_nursery_gets_that_exception_too() -> None:
@@ -100,9 +107,9 @@ async def test_who_starts_it_in_a_nursery_gets_that_exception_too() -> None:
 @pytest.mark.slow
 async def test_a_server_that_is_not_healthy_in_time_is_ended(failure: str) -> None:
     port = free_port()
-    spec = evolve(fake(failure, port=port), ready_within=0.4)
+    run = Run(Supervision(ready_within=0.4))
 
-    assert await error_of(partial(Run().run, spec, health(port))) == (
+    assert await error_of(partial(run.run, fake(failure, port=port), health(port))) == (
         "StartError: was still not healthy after 0.4 s; its last output:\nup"
     )
 
@@ -164,8 +171,7 @@ async def test_cancelling_asks_the_server_and_reads_what_it_writes_while_it_ends
 
 
 async def test_a_server_that_ignores_sigterm_is_killed_after_the_grace() -> None:
-    spec = evolve(fake("--ignore-sigterm"), stop_within=0.2)
-    async with running(spec) as run:
+    async with running(fake("--ignore-sigterm"), None, Supervision(stop_within=0.2)) as run:
         await run.prints("up")
         began = time.monotonic()
 
@@ -262,7 +268,9 @@ async def test_an_observer_that_raises_ends_the_run_and_leaves_nothing() -> None
         raise ValueError("a bug")
 
     with trio.fail_after(10), pytest.raises(ExceptionGroup) as caught:
-        await run_upstream(python(HANGS), None, raise_it, on_ready=print, on_stuck=print)
+        await run_upstream(
+            python(HANGS), Supervision, None, raise_it, on_ready=print, on_stuck=print
+        )
 
     assert caught.group_contains(ValueError, match="a bug")
 

@@ -15,7 +15,7 @@ from llamaswap.upstream.readiness import (
     wait_ready,
 )
 
-wait = partial(wait_ready, wait_exit=trio.sleep_forever, began=0, within=120)
+wait = partial(wait_ready, wait_exit=trio.sleep_forever, began=0, deadline=lambda: 120.0)
 
 
 @pytest.mark.parametrize(
@@ -135,14 +135,19 @@ async def test_it_is_late_at_the_deadline_also_while_a_probe_hangs(
         await trio.sleep_forever()
         return True
 
-    assert await wait(hang, Nudge(), within=12) is Verdict.LATE
+    assert await wait(hang, Nudge(), deadline=lambda: 12) is Verdict.LATE
     assert trio.current_time() == 12
 
 
-async def test_the_deadline_counts_from_the_start(autojump_clock: MockClock) -> None:
-    await trio.sleep(5)
-    assert await wait(healthy_from(900), Nudge(), began=2, within=10) is Verdict.LATE
-    assert trio.current_time() == 12
+@pytest.mark.parametrize(("moved", "late"), [(20, 20), (11, 11), (5, 10)])
+async def test_the_deadline_may_be_moved(
+    moved: float, late: float, autojump_clock: MockClock
+) -> None:
+    def deadline() -> float:
+        return 12 if trio.current_time() < 10 else moved
+
+    assert await wait(healthy_from(900), Nudge(), deadline=deadline) is Verdict.LATE
+    assert late <= trio.current_time() <= late + 0.25
 
 
 async def test_the_exit_ends_it_at_once_also_while_a_probe_hangs(

@@ -75,12 +75,12 @@ async def test_no_signal_is_sent_to_what_somebody_else_has_reaped(
 
 
 async def test_kill_all_ends_models_with_their_groups_and_stop_commands() -> None:
-    spec = stopped_by(fake("--ignore-sigterm"), "import time; time.sleep(60)")
+    spec, by = fake("--ignore-sigterm"), stopped_by("import time; time.sleep(60)")
     with trio.fail_after(20):
         async with running(fake("--grandchild")) as model, trio.open_nursery() as nursery:
 
             async def be_stopped() -> None:
-                async with running(spec) as other:
+                async with running(spec, None, by) as other:
                     await other.prints("up")
 
             nursery.start_soon(be_stopped)
