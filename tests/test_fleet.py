@@ -97,8 +97,7 @@ def test_only_a_port_of_this_machine_is_looked_at_before_a_start(
 
 def test_a_model_whose_address_leads_nowhere_is_not_worth_a_start() -> None:
     config = load_config("startPort: 65535\nmodels: {a: {cmd: 's ${PORT}'}, b: {cmd: 's ${PORT}'}}")
-    usable(config, is_loaded=True)
-    usable(config)
+    assert usable(config, is_loaded=True) == usable(config)
     rules = fleet_of(config).models
     good, bad = rules[A].specification, rules[B].specification
     assert isinstance(good, ModelSpec)
