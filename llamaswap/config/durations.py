@@ -9,7 +9,7 @@ import re
 
 from attrs import evolve
 
-from llamaswap.config.conversions import describe, misfit
+from llamaswap.config.conversions import describe, misfit, to_integer
 from llamaswap.config.document import MisfitError, Plain, Problem
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
@@ -41,6 +41,28 @@ def to_duration(value: Plain) -> float:
         text = "the duration {found} is longer than 292 years"
         raise MisfitError(Problem(text, "at most 292 years", describe(value)))
     return -seconds if value.startswith("-") else seconds
+
+
+def to_whole_seconds(value: Plain) -> int:
+    """Return the seconds of a number; a duration text is refused, as in the reference.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    try:
+        return to_integer(value)
+    except MisfitError as exc:
+        raise MisfitError(
+            evolve(exc.problem, suggestion=_in_seconds(value) or exc.problem.suggestion)
+        ) from exc
+
+
+def _in_seconds(value: Plain) -> str:
+    """Say how a duration is written where only seconds are taken; empty: it is none."""
+    try:
+        return f"write {to_duration(value):g}: it is a number of seconds"
+    except MisfitError:
+        return ""
 
 
 def to_seconds(value: Plain) -> float:

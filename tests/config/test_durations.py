@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaswap.config.document import Plain
-from llamaswap.config.durations import to_duration, to_limit, to_seconds, to_wait
+from llamaswap.config.document import MisfitError, Plain
+from llamaswap.config.durations import (
+    to_duration,
+    to_limit,
+    to_seconds,
+    to_wait,
+    to_whole_seconds,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +72,25 @@ def test_parts_add_up(hours: int, minutes: int, seconds: int) -> None:
     text = f"{hours}h{minutes}m{seconds}s"
 
     assert to_duration(text) == hours * 3600 + minutes * 60 + seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("5m", "write 300: it is a number of seconds"),
+        ("1.5s", "write 1.5: it is a number of seconds"),
+        ("300", "remove the quotes"),
+        ("long", ""),
+        (True, ""),
+    ],
+)
+def test_a_duration_is_no_number_of_seconds_and_is_told_as_one(value: Plain, hint: str) -> None:
+    with pytest.raises(MisfitError) as caught:
+        to_whole_seconds(value)
+
+    assert caught.value.problem.expected == "a whole number"
+    assert caught.value.problem.suggestion == hint
+
+
+def test_whole_seconds_are_a_number() -> None:
+    assert [to_whole_seconds(value) for value in (300, -1, 2.9)] == [300, -1, 2]
