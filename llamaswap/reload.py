@@ -22,7 +22,8 @@ from attrs import define, evolve, field, frozen
 from llamaswap.config.load import Attempt
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, SwapError
-from llamaswap.fleet import fleet_of, foresee, keep_ports, steps_to, usable
+from llamaswap.fleet import fleet_of, usable
+from llamaswap.planning import foresee, keep_ports, steps_to
 from llamaswap.policy.messages import Ticket
 from llamaswap.policy.plan import Change, Plan
 from llamaswap.policy.rules import ModelId

@@ -66,13 +66,8 @@ from llamaswap.policy.rules import Fleet, ModelId
 from llamaswap.policy.scheduler import Scheduler
 from llamaswap.relay.client import Pool
 from llamaswap.relay.exchange import probe
-from llamaswap.upstream.process import (
-    HealthCheck,
-    Supervision,
-    UpstreamSpec,
-    WaitGone,
-    run_upstream,
-)
+from llamaswap.upstream.process import Supervision, UpstreamSpec, WaitGone, run_upstream
+from llamaswap.upstream.readiness import HealthCheck
 
 logger: logging.Logger = logging.getLogger(__name__)
 
