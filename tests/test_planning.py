@@ -12,6 +12,8 @@ from attrs import asdict, astuple, evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llamaswap.config.fields import KeyField, keys_of
+from llamaswap.config.keys import ANY, UNBUILT
 from llamaswap.config.load import load_config
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.fleet import fleet_of
@@ -152,6 +154,36 @@ def test_a_reload_away_from_a_port_that_does_not_exist_is_foreseen() -> None:
 
     assert foreseen(old, new) == (Change(A, "keep"),)
     assert foresee(old, new, {}) == (Change(A, "replace", ("port",)),)
+
+
+OTHER_VALUES: dict[str, Any] = {
+    "name": "N",
+    "description": "D",
+    "unlisted": True,
+    "aliases": ("n",),
+    "concurrency_limit": 3,
+    "ttl": 9,
+    "use_model_name": "n",
+}
+"""Of the keys that no process is told of."""
+
+
+def test_no_key_of_a_model_changes_in_silence() -> None:
+    edits = (EDITS | NEWS).values()
+    others = {key: value for edit in edits for key, value in edit.items()} | OTHER_VALUES
+    acting = {info.attribute for info in keys_of(ModelConfig) if _acts(info)}
+
+    assert others.keys() == acting
+    for attribute, value in others.items():
+        entry = evolve(RUNNING.models[A], **{attribute: value})
+        (change,) = foreseen(RUNNING, Config({A: entry}))
+        assert change.process or change.at_once, attribute
+
+
+def _acts(info: KeyField) -> bool:
+    """Say whether a model's key has a behaviour of its own when it is served."""
+    is_built = ("models", ANY, info.name) not in UNBUILT
+    return is_built and info.name not in {"macros", "healthCheckTimeout"}
 
 
 def test_another_port_is_no_reason_to_replace_a_model() -> None:
