@@ -83,6 +83,7 @@ def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
     composer = _Composer(_events(text), at)
     try:
         root = composer.document()
+        rest = composer.rest(text)
     except _BrokenError as exc:
         report.fault((), exc.problem, exc.place)
     except yaml.MarkedYAMLError as exc:
@@ -94,8 +95,8 @@ def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
         # The library lets what an escape or a tag decodes to slip through raw.
         report.fault((), Problem(syntax.SENTENCE, "a text in YAML", detail=str(exc)))
     else:
-        if place := composer.second_document():
-            report.warn((), "what follows --- is a second document: only the first is read", place)
+        if rest is not None:
+            report.warn((), *rest)
         return root
     return None
 
@@ -119,6 +120,15 @@ def _events(text: str) -> Iterator[Any]:
             text = f"{text[:at]}{_COLON}{text[at + 1 :]}"
         else:
             return
+
+
+def _is_garbled(text: str) -> bool:
+    """Say whether ``text`` has no two words to begin with: so far does the reference look ahead."""
+    try:
+        list(islice(yaml.scan(environment.hide(text), _LOADER), 3))
+    except yaml.YAMLError:
+        return True
+    return False
 
 
 def _final_colon(text: str, exc: yaml.MarkedYAMLError) -> int | None:
@@ -177,7 +187,11 @@ def _place_of_error(exc: yaml.MarkedYAMLError, opened: Sequence[Place]) -> Place
         return opened[-1]
     if exc.context_mark and "quoted scalar" in (exc.context or ""):
         mark = exc.context_mark
-    return Place(mark.line + 1, mark.column + 1) if mark else None
+    return _place_at(mark) if mark else None
+
+
+def _place_at(mark: Any) -> Place:
+    return Place(mark.line + 1, mark.column + 1)
 
 
 @define
@@ -186,6 +200,9 @@ class _Composer:
 
     _events: Iterator[Any]  # the types of events have no attributes
     _at: Place | None = None
+    _end: Any = field(default=None, init=False)
+    """Says how the first document ends."""
+
     _anchors: dict[str | None, Node | None] = field(
         factory=dict["str | None", "Node | None"], init=False
     )
@@ -200,25 +217,39 @@ class _Composer:
         if not isinstance(next(self._events), yaml.DocumentStartEvent):
             return None
         root = self._node(next(self._events), 0)
-        next(self._events)  # the document ends; this finds what trails it
+        self._end = next(self._events)
         return root
 
-    def second_document(self) -> Place | None:
-        """Return where another document with something in it begins, if one does."""
+    def rest(self, text: str) -> tuple[str | Problem, Place] | None:
+        """Return what is wrong with what follows the first document of ``text``, and where.
+
+        It is only told, as nobody reads it. But what ``---`` or ``...`` does not part from the
+        document was meant to be in it, and is refused where it is not even YAML, as there.
+        """
         try:
             start = next(self._events, None)
-            if not isinstance(start, yaml.DocumentStartEvent):
-                return None
+        except yaml.MarkedYAMLError as exc:
+            if self._end.explicit:
+                return syntax.BEHIND_DOTS, _place_at(exc.problem_mark)
+            mark = self._end.end_mark
+            told = syntax.behind(Spot.at(text, mark.line, mark.column))
+            if _is_garbled(text[mark.index :]):
+                raise _BrokenError(told, _place_at(mark)) from exc
+            return told, _place_at(mark)
+        if not isinstance(start, yaml.DocumentStartEvent) or self._is_empty():
+            return None
+        return syntax.BEHIND_DASHES, _place_at(start.start_mark)
+
+    def _is_empty(self) -> bool:
+        """Say whether nothing is in the document that has just begun."""
+        try:
             first = next(self._events)
         except (yaml.YAMLError, ValueError, OverflowError):
-            # Nobody reads it, so nobody minds.
-            return None
-        is_empty = isinstance(first, yaml.ScalarEvent) and not first.value
-        mark: Any = start.start_mark
-        return None if is_empty else Place(mark.line + 1, mark.column + 1)
+            return False
+        return isinstance(first, yaml.ScalarEvent) and not first.value
 
     def _node(self, event: Any, depth: int) -> Node:
-        place = self._at or Place(event.start_mark.line + 1, event.start_mark.column + 1)
+        place = self._at or _place_at(event.start_mark)
         if depth > MAX_DEPTH:
             message = "YAML parse error: lists and mappings are nested {found} levels deep"
             wanted, found = f"at most {MAX_DEPTH}", f"more than {MAX_DEPTH}"

@@ -17,6 +17,9 @@ from llamaswap.policy.near_names import nearest
 
 SENTENCE = "YAML parse error: {detail}"
 
+BEHIND_DASHES = "what follows --- is a second document: only the first is read"
+BEHIND_DOTS = "what follows ... is behind the end of the document and is not read"
+
 MAX_SHOWN = 30
 """Characters of a word that are repeated in a fault."""
 
@@ -115,6 +118,16 @@ def complaint(context: str, problem: str, spot: Spot | None) -> Problem:
     expected = "blanks" if spot.is_behind_tab else _expected(problem)
     advice = _advice(context, problem, spot)
     return Problem(SENTENCE, expected, spot.found, advice, detail=detail)
+
+
+def behind(spot: Spot) -> Problem:
+    """Return the problem that a document ends at ``spot``, and something stands behind it."""
+    if spot.after.startswith(":"):
+        advice = "put a blank behind the colon"
+    else:
+        advice = _ALIKE if spot.is_first else "remove it, or put it where it belongs"
+    text = "the document ends in front of {found}: what follows from here on is not read"
+    return Problem(text, "the end of the file", spot.found, advice)
 
 
 def unknown_anchor(name: str, known: Iterable[str]) -> Problem:

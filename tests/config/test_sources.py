@@ -208,14 +208,37 @@ def test_what_the_library_stumbles_over_is_a_fault(text: str) -> None:
         "a: 1\n---\n": [],
         "a: 1\n---\n# nothing\n": [],
         "a: 1\n...\n": [],
-        "a: 1\n---\n\tb: 2\n": [],
+        "a: 1\n...\n...\n# nothing": [],
+        "a: 1\n...\nb: 2\n": [3],
+        "a: 1\n...\n@\n": [3],
+        "a: 1\n---\n\tb: 2\n": [2],
+        "  a: 1\n b: 2\n": [2],
+        "{a: 1}\nx: [\n": [2],
+        "{a: [b:, c]}\n ${env.X}": [2],
     }.items(),
 )
-def test_a_second_document_is_told(text: str, lines: list[int]) -> None:
+def test_what_follows_the_first_document_is_told(text: str, lines: list[int]) -> None:
     report = Report()
 
     assert sources.parse(text, report) is not None
     assert [warning.line for warning in report.warnings] == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    {
+        '"a":1\nb: {c: 2}': ("f:1:4", "':'", "put a blank behind the colon"),
+        "  a: 1\nx,y\nb: {c: 2}": ("f:2:1", "'x'", "indent alike what belongs together"),
+        "{a: 1} x\nb: 2": ("f:1:8", "'x'", "remove it, or put it where it belongs"),
+    }.items(),
+)
+def test_what_was_meant_to_be_in_the_document_is_a_fault(
+    text: str, parts: tuple[str, str, str]
+) -> None:
+    place, found, suggestion = parts
+    told = f"the document ends in front of {found}: what follows from here on is not read"
+
+    assert _told(text) == [f"{place}: {told}; {suggestion}"]
 
 
 def test_error_without_a_mark_is_told_without_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
