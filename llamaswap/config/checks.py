@@ -163,7 +163,7 @@ def _checked_performance(performance: PerformanceConfig, report: Report) -> Perf
     if every < MIN_EVERY:
         report.fault(
             ("performance", "every"),
-            Problem(expected="at least 5s, or 0s for 5s", found=f"{every:g} seconds"),
+            Problem(expected="at least 5s, or 0s for 5s", found=f"{every:.10g} seconds"),
         )
     return evolve(performance, every=every)
 
