@@ -78,9 +78,11 @@ def check_preload(
     path = ("hooks", "on_startup", "preload")
     for name, place in _items(hooks.on_startup.preload, document, path):
         bare = name.strip()
+        if not bare:
+            continue
         if bare in ids:
             models.append(ids[bare])
-        elif bare:
+        else:
             text = "{found} is no model here and is not loaded"
             report.warn(place, misnamed(text, bare, ids, expected=A_MODEL))
     return HooksConfig(OnStartupConfig(tuple(models)))

@@ -56,10 +56,9 @@ def to_duration(value: Plain) -> float:
 def _nanoseconds(number: str, unit: str) -> int:
     """Return what is left of ``number`` when all that is shorter is cut off, as in Go."""
     whole, _, fraction = number.partition(".")
-    digits = fraction[:_DIGITS]
-    return _UNITS[unit] * int(whole.lstrip("0")[:_DIGITS] or 0) + int(
-        int(digits or 0) * (_UNITS[unit] / 10 ** len(digits))
-    )
+    whole, fraction = whole.lstrip("0")[:_DIGITS], fraction[:_DIGITS]
+    part = int(fraction or 0) * (_UNITS[unit] / 10 ** len(fraction))
+    return int(whole or 0) * _UNITS[unit] + int(part)
 
 
 def to_whole_seconds(value: Plain) -> int:

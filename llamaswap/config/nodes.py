@@ -304,7 +304,7 @@ class _Reading:
             text = text.strip(" \t")
         if _UNUSABLE.search(text):
             text = _UNUSABLE.sub("\ufffd", text)
-            told = "the text holds {found}, which no program can be given"
+            told = "the text holds {found}, which can be neither shown nor passed on"
             problems += (Problem(told, "other characters", "a NUL or half a surrogate pair"),)
         for problem in problems:
             self._fault(path, problem, node.place, borrowed=borrowed)
