@@ -123,9 +123,9 @@ def _events(text: str) -> Iterator[Any]:
 
 
 def _is_garbled(text: str) -> bool:
-    """Say whether ``text`` has no two words to begin with: so far does the reference look ahead."""
+    """Say whether the first words of ``text`` are none: about so far the reference looks ahead."""
     try:
-        list(islice(yaml.scan(environment.hide(text), _LOADER), 3))
+        list(islice(yaml.scan(environment.hide(text), _LOADER), 4))
     except yaml.YAMLError:
         return True
     return False

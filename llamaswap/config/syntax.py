@@ -130,7 +130,7 @@ def complaint(context: str, problem: str, spot: Spot | None) -> Problem:
 
 def behind(spot: Spot) -> Problem:
     """Return the problem that a document ends at ``spot``, and something stands behind it."""
-    if spot.after.startswith(":"):
+    if spot.after.startswith(":") and not spot.is_first:
         advice = "put a blank behind the colon"
     else:
         advice = _ALIKE if spot.is_first else "remove it, or put it where it belongs"

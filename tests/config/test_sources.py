@@ -227,6 +227,7 @@ def test_what_follows_the_first_document_is_told(text: str, lines: list[int]) ->
 @pytest.mark.parametrize(
     ("text", "parts"),
     {
+        '{a: 1}\n"b":"c"\nd: 2': ("f:2:1", "'\"'", "indent alike what belongs together"),
         '"a":1\nb: {c: 2}': ("f:1:4", "':'", "put a blank behind the colon"),
         "  a: 1\nx,y\nb: {c: 2}": ("f:2:1", "'x'", "indent alike what belongs together"),
         "{a: 1} x\nb: 2": ("f:1:8", "'x'", "remove it, or put it where it belongs"),

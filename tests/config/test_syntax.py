@@ -253,6 +253,7 @@ def test_an_unknown_anchor(name: str, suggestion: str) -> None:
     [
         ('"a":1', 3, "':'", "put a blank behind the colon"),
         ("b: 1", 0, "'b'", ALIKE),
+        (": 1", 0, "':'", ALIKE),
         ("{} b", 3, "'b'", "remove it, or put it where it belongs"),
     ],
 )
