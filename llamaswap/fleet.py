@@ -19,7 +19,8 @@ from llamaswap.policy.matrix import compile_matrix
 from llamaswap.policy.messages import Target
 from llamaswap.policy.rules import EvictionPolicy, Fairness, Fleet, ModelId, ModelRule
 from llamaswap.router import ModelSpec
-from llamaswap.upstream.process import Supervision, UpstreamSpec
+from llamaswap.upstream.process import UpstreamSpec
+from llamaswap.upstream.supervision import Supervision
 
 
 def usable(config: Config, *, is_loaded: bool = False) -> Config:

@@ -66,8 +66,9 @@ from llamaswap.policy.rules import Fleet, ModelId
 from llamaswap.policy.scheduler import Scheduler
 from llamaswap.relay.client import Pool
 from llamaswap.relay.exchange import probe
-from llamaswap.upstream.process import Supervision, UpstreamSpec, WaitGone, run_upstream
+from llamaswap.upstream.process import UpstreamSpec, WaitGone, run_upstream
 from llamaswap.upstream.readiness import HealthCheck
+from llamaswap.upstream.supervision import InForce, Supervision
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class RunUpstream(Protocol):
     async def __call__(
         self,
         spec: UpstreamSpec,
-        supervision: Callable[[], Supervision],
+        in_force: InForce,
         is_healthy: HealthCheck | None,
         on_output: Callable[[bytes], object],
         *,
@@ -132,10 +133,8 @@ class _Upstream:
     """One process that was started and is not yet gone."""
 
     spec: ModelSpec
+    in_force: InForce
     scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
-    probing: trio.CancelScope = field(factory=trio.CancelScope, init=False)
-    """Of the last health check."""
-
     began: float = field(factory=trio.current_time, init=False)
     ready: float = field(default=inf, init=False)
     stopping: Reason | None = field(default=None, init=False)
@@ -234,7 +233,8 @@ class Router:
             case Start(model, specification, reason):
                 assert isinstance(specification, ModelSpec)
                 logger.info("%s: starting (%s)", model, reason)
-                self._upstreams[model] = upstream = _Upstream(specification)
+                upstream = _Upstream(specification, InForce(specification.supervision))
+                self._upstreams[model] = upstream
                 self._nursery.start_soon(self._run, model, upstream)
             case Stop(model, reason):
                 self._stop(model, reason)
@@ -263,10 +263,8 @@ class Router:
         assert isinstance(specification, ModelSpec)
         upstream = self._upstreams.get(model)
         if upstream is not None:
-            if upstream.spec.check_path != specification.check_path:
-                # Nobody wants to know any more what hangs on the old path.
-                upstream.probing.cancel()
             upstream.spec = specification
+            upstream.in_force.replace(specification.supervision)
 
     def _stop(self, model: ModelId, reason: Reason) -> None:
         upstream = self._upstreams.get(model)
@@ -295,9 +293,7 @@ class Router:
 
         async def is_healthy() -> bool:
             path = upstream.spec.check_path
-            with trio.CancelScope() as upstream.probing:
-                return path is None or await probe(self._pool, spec.target, path)
-            return False
+            return path is None or await probe(self._pool, spec.target, path)
 
         def note_stuck(why: str, wait_gone: WaitGone) -> None:
             upstream.wait_gone = wait_gone
@@ -307,7 +303,7 @@ class Router:
             with upstream.scope:
                 reason = await self._run_upstream(
                     spec.upstream,
-                    lambda: upstream.spec.supervision,
+                    upstream.in_force,
                     None if spec.check_path is None else is_healthy,
                     partial(self._listeners.output, model),
                     on_ready=lambda _: self.note(Ready(model)),

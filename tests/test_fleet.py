@@ -15,7 +15,8 @@ from llamaswap.fleet import fleet_of, usable
 from llamaswap.policy.messages import Target
 from llamaswap.policy.rules import Fairness
 from llamaswap.router import ModelSpec
-from llamaswap.upstream.process import Supervision, UpstreamSpec
+from llamaswap.upstream.process import UpstreamSpec
+from llamaswap.upstream.supervision import Supervision
 from tests.fakes import A, B, C
 from tests.house.houses import group
 

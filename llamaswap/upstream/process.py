@@ -26,6 +26,7 @@ from llamaswap.upstream.output import Output
 from llamaswap.upstream.ports import ensure_free
 from llamaswap.upstream.readiness import HealthCheck, Nudge, Verdict, wait_ready
 from llamaswap.upstream.spawn import Tree, environment_with, spawn
+from llamaswap.upstream.supervision import InForce
 
 PIPE_GRACE = 0.25
 """Seconds to keep reading output after the group is gone. The pipe's buffer (64 KiB)
@@ -53,24 +54,9 @@ class UpstreamSpec:
     """What makes it useless to run it, in a sentence; empty: nothing that is known."""
 
 
-@frozen
-class Supervision:
-    """How a process is looked after; another one may be put in force while it runs."""
-
-    stop_argv: tuple[str, ...] = ()
-    """The command that asks it to end, ``${PID}`` in an argument standing for its pid;
-    empty: SIGTERM to its group."""
-
-    ready_within: float = 120.0
-    """Seconds from the start to the first good health check."""
-
-    stop_within: float = 10.0
-    """Seconds between asking it to end and killing it."""
-
-
 async def run_upstream(
     spec: UpstreamSpec,
-    supervision: Callable[[], Supervision],
+    in_force: InForce,
     is_healthy: HealthCheck | None,
     on_output: Callable[[bytes], object],
     *,
@@ -81,8 +67,7 @@ async def run_upstream(
 
     Args:
       spec: what to run.
-      supervision: says how to look after it; asked again all the time until it is
-        ready, and when it must end.
+      in_force: how to look after it; another one counts at once.
       is_healthy: asked until it says yes, never again after that; ``None``: the
         process counts as ready once it is started.
       on_output: is handed what the process prints, as it comes, and notes of ours
@@ -109,16 +94,16 @@ async def run_upstream(
     began = trio.current_time()
     tree = await _start(spec, environment)
     output = Output(on_output)
-    verdict, status, ways = Verdict.EXITED, None, supervision()
+    verdict, status, ways = Verdict.EXITED, None, in_force.supervision
     async with trio.open_nursery() as nursery:
         # A server may write while it ends, so the pump outlives the cancellation;
         # its deadline comes in the `finally` below.
         pumping = trio.CancelScope(shield=True)
         nursery.start_soon(output.pump, tree.output, pumping)
         try:
-            verdict = await _serve(tree, supervision, is_healthy, output.nudge, began, on_ready)
+            verdict = await _serve(tree, in_force, is_healthy, output.nudge, began, on_ready)
         finally:
-            ways = supervision()
+            ways = in_force.supervision
             grace = ways.stop_within
             with trio.move_on_after(grace + KILL_WITHIN, shield=True) as limit:
                 await ask_to_end(tree, ways.stop_argv, environment, output.note, grace=grace)
@@ -160,7 +145,7 @@ async def _start(spec: UpstreamSpec, environment: Mapping[str, str]) -> Tree:
 
 async def _serve(
     tree: Tree,
-    supervision: Callable[[], Supervision],
+    in_force: InForce,
     is_healthy: HealthCheck | None,
     nudge: Nudge,
     began: float,
@@ -169,11 +154,7 @@ async def _serve(
     """Return when the leader has exited, or has not become ready in time."""
     verdict = Verdict.READY
     if is_healthy is not None:
-
-        def deadline() -> float:
-            return began + supervision().ready_within
-
-        verdict = await wait_ready(is_healthy, nudge, tree.wait_exit, began, deadline)
+        verdict = await wait_ready(is_healthy, nudge, tree.wait_exit, began, in_force)
     if verdict is Verdict.READY:
         on_ready(tree.pid)
         await tree.wait_exit()

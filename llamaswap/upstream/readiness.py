@@ -14,6 +14,8 @@ from typing import TypeAlias
 import trio
 from attrs import define, field
 
+from llamaswap.upstream.supervision import InForce
+
 HealthCheck: TypeAlias = Callable[[], Awaitable[bool]]
 """Ask the server once; true when it is ready. What cannot be reached is not ready
 and is no exception. It owns no time limit: the caller has one."""
@@ -72,7 +74,7 @@ async def wait_ready(
     nudge: Nudge,
     wait_exit: Callable[[], Awaitable[object]],
     began: float,
-    deadline: Callable[[], float],
+    in_force: InForce,
 ) -> Verdict:
     """Return at the first good health check, at the exit, or when the time is over.
 
@@ -81,8 +83,8 @@ async def wait_ready(
       nudge: given when the server prints something.
       wait_exit: returns when the server has exited.
       began: when it was started, on trio's clock.
-      deadline: says when it is late, on the same clock; asked again at least every
-        `LONGEST_PAUSE`, because it may be moved, also while a probe hangs.
+      in_force: how long it may take; another one counts at once, and what hangs on a
+        health check is given up then, because it may be another health check.
     """
     exited = ready = False
 
@@ -94,20 +96,21 @@ async def wait_ready(
             exited = True
             nursery.cancel_scope.cancel()
 
-        async def watch_deadline() -> None:
-            while (left := deadline() - trio.current_time()) > 0:  # noqa: ASYNC110 - no one tells
-                await trio.sleep(min(left, LONGEST_PAUSE))
-            nursery.cancel_scope.cancel()
-
         nursery.start_soon(watch_exit)
-        nursery.start_soon(watch_deadline)
-        await _probe_until_good(is_healthy, nudge, began)
-        ready = True
+        while not ready and trio.current_time() < (late := _late_at(began, in_force)):
+            with in_force.until_replaced() as looking:
+                looking.deadline = late
+                await _probe_until_good(is_healthy, nudge, began)
+                ready = True
         nursery.cancel_scope.cancel()
 
     if exited:
         return Verdict.EXITED
     return Verdict.READY if ready else Verdict.LATE
+
+
+def _late_at(began: float, in_force: InForce) -> float:
+    return began + in_force.supervision.ready_within
 
 
 async def _probe_until_good(is_healthy: HealthCheck, nudge: Nudge, began: float) -> None:

@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from llamaswap.upstream.ending import describe_exit
-from llamaswap.upstream.process import Supervision
+from llamaswap.upstream.supervision import Supervision
 from tests.upstream.runs import fake, python, running, stopped_by
 
 if sys.platform == "win32":

@@ -14,8 +14,9 @@ from attrs import evolve
 
 from llamaswap.errors import StartError
 from llamaswap.upstream import process
-from llamaswap.upstream.process import Supervision, UpstreamSpec, run_upstream
+from llamaswap.upstream.process import UpstreamSpec, run_upstream
 from llamaswap.upstream.spawn import Tree
+from llamaswap.upstream.supervision import InForce, Supervision
 from tests.processes import end_marked, marked
 from tests.upstream.runs import Run, error_of, fake, free_port, health, never, python, running
 
@@ -91,7 +92,7 @@ async def test_other_settings_count_for_a_process_that_runs() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(error_of, partial(run.run, fake("--ignore-sigterm"), never))
             await run.prints("up")
-            run.supervision = Supervision(ready_within=0, stop_within=0.2)
+            run.in_force.replace(Supervision(ready_within=0, stop_within=0.2))
 
     assert run.text.startswith("up\n")
 
@@ -106,7 +107,7 @@ async def test_who_starts_it_in_a_nursery_gets_that_exception_too() -> None:
 @pytest.mark.slow
 async def test_a_server_that_is_not_healthy_in_time_is_ended(failure: str) -> None:
     port = free_port()
-    run = Run(Supervision(ready_within=0.4))
+    run = Run(InForce(Supervision(ready_within=0.4)))
 
     assert await error_of(partial(run.run, fake(failure, port=port), health(port))) == (
         "StartError: was still not healthy after 0.4 s; its last output:\nup"
@@ -268,7 +269,7 @@ async def test_an_observer_that_raises_ends_the_run_and_leaves_nothing() -> None
 
     with trio.fail_after(10), pytest.raises(ExceptionGroup) as caught:
         await run_upstream(
-            python(HANGS), Supervision, None, raise_it, on_ready=print, on_stuck=print
+            python(HANGS), InForce(Supervision()), None, raise_it, on_ready=print, on_stuck=print
         )
 
     assert caught.group_contains(ValueError, match="a bug")
