@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from attrs import evolve
 
 from llamaswap.config.checks import check_preload, check_top
-from llamaswap.config.document import KeyPath, Place, Plain, Report, path_text
+from llamaswap.config.document import KeyPath, Place, Plain, Problem, Report, path_text
 from llamaswap.config.expansion import expand_document, section_at
 from llamaswap.config.groups import ROUTINGS, build_groups, find_routing
 from llamaswap.config.indentation import refuse_misplaced
@@ -34,8 +34,10 @@ def build(top: Mapping[str, Plain], report: Report) -> Config:
     unsupported = survey(top, report)
     refuse_misplaced(top, report)
     expansion = expand_document(top, report)
+    config = build_filled(expansion.document, report, expansion.slots)
+    _warn_of_nothing(config, top, report)
     return evolve(
-        build_filled(expansion.document, report, expansion.slots),
+        config,
         unsupported=tuple(map(path_text, unsupported)),
         places=_places(unsupported, report),
     )
@@ -84,6 +86,15 @@ def _with_routing(
     scheduling = build_scheduling(section, ids, report, unread)
     config = evolve(config, groups=groups, matrix=matrix, scheduling=scheduling)
     return config, company
+
+
+def _warn_of_nothing(config: Config, top: Mapping[str, Plain], report: Report) -> None:
+    """Say that there is nobody to serve, unless what was meant could not be read."""
+    is_unread = report.is_tainted(("models",)) or report.is_tainted(("peers",))
+    if not config.models and not config.peers and not is_unread:
+        path = ("models",) if "models" in top else ()
+        text = "no models are configured, so nothing can be served: expected {expected}"
+        report.warn(path, Problem(text, "entries below models", "none"))
 
 
 def _places(paths: Iterable[KeyPath], report: Report) -> dict[str, Place]:

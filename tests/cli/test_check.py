@@ -130,7 +130,7 @@ def test_programs_are_told_it_too(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_serving_refuses_in_the_words_of_the_check(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = file_of(tmp_path, "apiKeys: [k]\n")
+    file = file_of(tmp_path, "apiKeys: [k]\n" + GOOD)
 
     assert main(["check", "-config", file]) == 0
     checked = capsys.readouterr().err.splitlines()
