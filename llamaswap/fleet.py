@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from llamaswap.config.document import Place
 from llamaswap.config.ports import heed_edits
 from llamaswap.config.schema import Config
-from llamaswap.config.soundness import misfits, without_behaviour
+from llamaswap.config.soundness import misfits, unsupported, without_behaviour
 from llamaswap.config.text import split_command
 from llamaswap.config.urls import address_of, url_problem
-from llamaswap.errors import ConfigError, Fault
+from llamaswap.errors import ConfigError
 from llamaswap.policy.eviction import Groups
 from llamaswap.policy.matrix import compile_matrix
 from llamaswap.policy.messages import Target
@@ -41,29 +40,10 @@ def usable(config: Config, *, is_loaded: bool = False) -> Config:
     if not is_loaded and (faults := misfits(config)):
         raise ConfigError(faults)
     if keys := without_behaviour(config):
-        raise ConfigError((_unsupported(keys, config),))
+        raise ConfigError((unsupported(keys, config),))
     if is_loaded:
         return config
     return evolve(config, models={m: heed_edits(entry) for m, entry in config.models.items()})
-
-
-def _unsupported(keys: tuple[str, ...], config: Config) -> Fault:
-    """Say of all ``keys`` in one sentence that they have no behaviour yet."""
-    # What was made in Python has no places; of one file at least the name is known.
-    nowhere = Place(0, 0, str(config.sources[0]) if len(config.sources) == 1 else "")
-
-    def place_of(key: str) -> Place:
-        return config.places.get(key, nowhere)
-
-    ordered = sorted(keys, key=lambda key: (place_of(key).file, place_of(key).line))
-    place = place_of(ordered[0])
-    *others, last = (f"`{key}`" for key in ordered)
-    names = f"{', '.join(others)} and {last}" if others else last
-    verb, hint = ("are", "remove them to serve") if others else ("is", "remove it to serve")
-    message = f"{names} {verb} not supported yet; {hint}"
-    path = "" if others else keys[0]
-    fault = Fault(path, message, place.file, place.line, place.column)
-    return evolve(fault, suggestion=hint)
 
 
 def fleet_of(config: Config) -> Fleet:

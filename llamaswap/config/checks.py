@@ -26,6 +26,7 @@ from llamaswap.config.sections import (
 from llamaswap.config.store import store_problem
 from llamaswap.config.structure import kept_places
 from llamaswap.policy.rules import ModelId
+from llamaswap.policy.unread import EVERYTHING_READ, Unread
 
 MIN_HEALTH_CHECK = 15
 """Seconds: less is raised to this, as in the reference, where a short time was
@@ -64,7 +65,11 @@ def check_top(config: Config, document: Mapping[str, Plain], report: Report) -> 
 
 
 def check_preload(
-    hooks: HooksConfig, ids: Mapping[str, ModelId], document: Mapping[str, Plain], report: Report
+    hooks: HooksConfig,
+    ids: Mapping[str, ModelId],
+    document: Mapping[str, Plain],
+    report: Report,
+    unread: Unread = EVERYTHING_READ,
 ) -> HooksConfig:
     """Return ``hooks`` with what is preloaded as ids; names of nobody are dropped, and told.
 
@@ -73,6 +78,7 @@ def check_preload(
         ids: all names of models; see `local_names`.
         document: what it was built from; it knows where each name stands.
         report: where warnings go.
+        unread: names that are not among ``ids`` because of a mistake.
     """
     models: list[ModelId] = []
     path = ("hooks", "on_startup", "preload")
@@ -82,7 +88,7 @@ def check_preload(
             continue
         if bare in ids:
             models.append(ids[bare])
-        else:
+        elif bare not in unread:
             text = "{found} is no model here and is not loaded"
             report.warn(place, misnamed(text, bare, ids, expected=A_MODEL))
     return HooksConfig(OnStartupConfig(tuple(models)))

@@ -152,5 +152,5 @@ def _top(value: Plain, report: Report, *, is_file: bool) -> dict[str, Plain]:
         hint = "give a file as a pathlib.Path"
         report.fault((), Problem(_TOP, "a mapping of keys", describe(value), hint))
     elif value is not None and not report.faults:
-        report.warn((), f"there are no keys in it, only {describe(value)}: nothing is configured")
+        report.warn((), f"there are no keys in it, only {describe(value)}")
     return {}

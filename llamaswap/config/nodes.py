@@ -213,7 +213,7 @@ class _Reading:
         if self._merging > MAX_DEPTH:
             raise _TooMuchError("merges (<<) lead to each other {found} times", MAX_DEPTH)
         entries: dict[str, _Entry] = {}
-        for part, shared in _parts(node, borrowed=borrowed):
+        for part, shared, place in _parts(node, borrowed=borrowed):
             self._spend()
             if isinstance(part, Table):
                 entries = self._entries(part, path, borrowed=shared) | entries
@@ -221,7 +221,7 @@ class _Reading:
                 found = "a list" if isinstance(part, Items) else "a single value"
                 text = "the value of << must be {expected}, found {found}"
                 told = Problem(text, "a mapping, or a list of mappings", found)
-                self._fault((*path, "<<"), told, part.place, borrowed=borrowed)
+                self._fault((*path, "<<"), told, place, borrowed=borrowed)
         self._merging -= 1
         return entries
 
@@ -319,18 +319,23 @@ class _Reading:
             self.report.fault(path, problem, place)
 
 
-def _parts(node: Node, *, borrowed: bool) -> Iterator[tuple[Node, bool]]:
-    """List what a merge key merges, later ones weaker; the flag: reached through an alias."""
+def _parts(node: Node, *, borrowed: bool) -> Iterator[tuple[Node, bool, Place]]:
+    """List what a merge key merges, later ones weaker.
+
+    With each: whether it was reached through an alias, and where a person would change it.
+    """
+    place = node.place
     if isinstance(node, Alias):
         node, borrowed = node.target, True
     if not isinstance(node, Items):
-        yield node, borrowed
+        yield node, borrowed, place
         return
     for item in node.items:
+        here = place if borrowed else item.place
         if isinstance(item, Alias):
-            yield item.target, True
+            yield item.target, True, here
         else:
-            yield item, borrowed
+            yield item, borrowed, here
 
 
 def _holds_macros(path: KeyPath) -> bool:
