@@ -121,10 +121,8 @@ def _elsewhere(word: str, path: KeyPath, pattern: KeyPath) -> str:
     """Say where ``word`` belongs, or what has this name in other tools; empty if nobody knows."""
     if places := _levels(word, pattern):
         return f"it belongs to {' or '.join(_called(place[:-1], path) for place in places)}"
-    for name in KEYS.get(word, ()):
-        for place in _levels(folded(name), pattern)[:1]:
-            return f"did you mean {_called(place, path)!r}?"
-    return ""
+    meant = [place for name in KEYS.get(word, ()) for place in _levels(folded(name), pattern)]
+    return f"did you mean {_called(meant[0], path)!r}?" if meant else ""
 
 
 def _levels(word: str, pattern: KeyPath) -> list[KeyPath]:
