@@ -138,6 +138,9 @@ class _Upstream:
 
     spec: ModelSpec
     scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    probing: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    """Of the last health check."""
+
     began: float = field(factory=trio.current_time, init=False)
     ready: float = field(default=inf, init=False)
     stopping: Reason | None = field(default=None, init=False)
@@ -264,6 +267,9 @@ class Router:
         # Its end may have been told in the batch that the command answers.
         upstream = self._upstreams.get(model)
         if upstream is not None:
+            if upstream.spec.check_path != specification.check_path:
+                # Nobody wants to know any more what hangs on the old path.
+                upstream.probing.cancel()
             upstream.spec = specification
 
     def _stop(self, model: ModelId, reason: Reason) -> None:
@@ -291,7 +297,9 @@ class Router:
 
         async def is_healthy() -> bool:
             path = upstream.spec.check_path
-            return path is None or await probe(self._pool, spec.target, path)
+            with trio.CancelScope() as upstream.probing:
+                return path is None or await probe(self._pool, spec.target, path)
+            return False
 
         def note_stuck(why: str, wait_gone: WaitGone) -> None:
             upstream.wait_gone = wait_gone

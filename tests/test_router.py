@@ -380,6 +380,26 @@ async def test_other_settings_count_for_a_process_that_runs(
     assert fake.endings == [Supervision(("newest",))]
 
 
+@pytest.mark.parametrize("path", ["/new", None])
+async def test_a_health_check_that_hangs_on_the_old_path_is_given_up(
+    path: str | None, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(_pool: Pool, _target: Target, path: str) -> bool:
+        if path == "/old":
+            await trio.sleep_forever()
+        return True
+
+    monkeypatch.setattr("llamaswap.router.probe", answer)
+    async with opened(looked_after("/old", ""), FakeUpstreams(asks_health=True)) as router:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(use, router, A)
+            await trio.sleep(3.5)
+            router.reconfigure(looked_after("/old", "other"))
+            router.reconfigure(looked_after(path, "other"))
+        # The fake asks again a second later.
+        assert trio.current_time() == 4.5
+
+
 async def test_settings_for_a_process_that_has_just_ended_are_those_of_the_next(
     autojump_clock: MockClock,
 ) -> None:

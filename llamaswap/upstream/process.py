@@ -80,8 +80,8 @@ async def run_upstream(
 
     Args:
       spec: what to run.
-      supervision: says how to look after it; asked again before each health check,
-        and when it must end.
+      supervision: says how to look after it; asked again all the time until it is
+        ready, and when it must end.
       is_healthy: asked until it says yes, never again after that; ``None``: the
         process counts as ready once it is started.
       on_output: is handed what the process prints, as it comes, and notes of ours

@@ -81,28 +81,29 @@ async def wait_ready(
       nudge: given when the server prints something.
       wait_exit: returns when the server has exited.
       began: when it was started, on trio's clock.
-      deadline: says when it is late, on the same clock; asked again before each health
-        check, because it may be moved.
+      deadline: says when it is late, on the same clock; asked again at least every
+        `LONGEST_PAUSE`, because it may be moved, also while a probe hangs.
     """
     exited = ready = False
 
-    with trio.move_on_at(deadline()) as limit:
-        async with trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
 
-            async def watch_exit() -> None:
-                nonlocal exited
-                await wait_exit()
-                exited = True
-                nursery.cancel_scope.cancel()
-
-            async def look() -> bool:
-                limit.deadline = deadline()
-                return await is_healthy()
-
-            nursery.start_soon(watch_exit)
-            await _probe_until_good(look, nudge, began)
-            ready = True
+        async def watch_exit() -> None:
+            nonlocal exited
+            await wait_exit()
+            exited = True
             nursery.cancel_scope.cancel()
+
+        async def watch_deadline() -> None:
+            while (left := deadline() - trio.current_time()) > 0:  # noqa: ASYNC110 - no one tells
+                await trio.sleep(min(left, LONGEST_PAUSE))
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch_exit)
+        nursery.start_soon(watch_deadline)
+        await _probe_until_good(is_healthy, nudge, began)
+        ready = True
+        nursery.cancel_scope.cancel()
 
     if exited:
         return Verdict.EXITED

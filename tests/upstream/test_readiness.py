@@ -131,22 +131,24 @@ async def test_a_probe_that_hangs_is_given_up_and_the_next_one_counts(
 async def test_it_is_late_at_the_deadline_also_while_a_probe_hangs(
     autojump_clock: MockClock,
 ) -> None:
-    async def hang() -> bool:
-        await trio.sleep_forever()
-        return True
-
     assert await wait(hang, Nudge(), deadline=lambda: 12) is Verdict.LATE
     assert trio.current_time() == 12
 
 
+async def hang() -> bool:
+    await trio.sleep_forever()
+    return True
+
+
+@pytest.mark.parametrize("is_healthy", [healthy_from(900), hang])
 @pytest.mark.parametrize(("moved", "late"), [(20, 20), (11, 11), (5, 10)])
-async def test_the_deadline_may_be_moved(
-    moved: float, late: float, autojump_clock: MockClock
+async def test_the_deadline_may_be_moved_also_while_a_probe_hangs(
+    moved: float, late: float, is_healthy: HealthCheck, autojump_clock: MockClock
 ) -> None:
     def deadline() -> float:
         return 12 if trio.current_time() < 10 else moved
 
-    assert await wait(healthy_from(900), Nudge(), deadline=deadline) is Verdict.LATE
+    assert await wait(is_healthy, Nudge(), deadline=deadline) is Verdict.LATE
     assert late <= trio.current_time() <= late + 0.25
 
 
