@@ -14,13 +14,14 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 import trio
 from attrs import define, evolve, field, frozen
 
 from llamaswap.config.load import Attempt
 from llamaswap.config.schema import Config
+from llamaswap.config.soundness import misfits
 from llamaswap.errors import ConfigError, SwapError
 from llamaswap.fleet import fleet_of, foresee, keep_ports, steps_to, usable
 from llamaswap.policy.messages import Ticket
@@ -138,6 +139,9 @@ class Reloader:
 
     async def put(self, config: Config) -> Plan:
         """Put ``config`` in force; for the rest see `reload`."""
+        if cast("object", config) is None:
+            # It would mean the files, and there may be none.
+            raise ConfigError(misfits(config))
         return await self._send(_Wish(config)).outcome()
 
     async def foresee(self, config: Config | None = None) -> tuple[Change, ...]:
