@@ -8,6 +8,7 @@ wrong with them becomes a fault.
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
 import os
 import re
@@ -77,14 +78,14 @@ def gather(
         return ()
     if isinstance(given, str):
         texts = (Source(TEXT, given.encode("utf-8", "surrogatepass")),)
-        return texts + _read_all(_list_folder(folder, (), report), report)
+        return texts + _read_all(_list_folder(folder, (), report), report, are_listed=True)
     files = () if given is None else (given,) if isinstance(given, Path) else tuple(given)
     listed = _list_folder(folder, files, report)
     if not files and not listed and not report.faults:
         text = "there are no configuration sources: no {expected} is in this folder"
         told = Problem(text, "*.yml or *.yaml file", "none")
         report.fault((), told, Place(0, 0, str(folder or "")))
-    return _read_all((*files, *listed), report)
+    return _read_all(files, report) + _read_all(listed, report, are_listed=True)
 
 
 def digest_of(sources: Sequence[Source]) -> str:
@@ -133,17 +134,27 @@ def _absolute(path: Path) -> str:
     return os.path.normpath(path.absolute())
 
 
-def _read_all(files: Iterable[Path], report: Report) -> tuple[Source, ...]:
-    read = (_read(file, report) for file in files)
+def _read_all(
+    files: Iterable[Path], report: Report, *, are_listed: bool = False
+) -> tuple[Source, ...]:
+    read = (_read(file, report, is_listed=are_listed) for file in files)
     return tuple(source for source in read if source is not None)
 
 
-def _read(path: Path, report: Report) -> Source | None:
+def _read(path: Path, report: Report, *, is_listed: bool) -> Source | None:
     try:
+        if is_listed:
+            _refuse_pipe(path)
         return Source(str(path), path.read_bytes(), path)
     except (OSError, ValueError) as exc:
         report.fault((), _unreadable("file", exc), Place(0, 0, str(path)))
         return None
+
+
+def _refuse_pipe(path: Path) -> None:
+    # Who names a pipe writes into it; into one that lies in a folder maybe nobody does.
+    if path.is_fifo():
+        raise OSError(errno.EINVAL, "it is a pipe")
 
 
 def _unreadable(what: str, exc: OSError | ValueError) -> Problem:

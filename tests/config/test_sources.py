@@ -2,6 +2,8 @@
 
 import codecs
 import hashlib
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,15 @@ def test_everything_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         [],
         [f"{tmp_path / 'none'}: the folder cannot be read: No such file or directory"],
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX's")
+def test_nobody_waits_for_a_pipe_that_lies_in_a_folder(tmp_path: Path) -> None:
+    if sys.platform != "win32":
+        os.mkfifo(tmp_path / "a.yaml")
+    told = f"{tmp_path / 'a.yaml'}: the file cannot be read: it is a pipe"
+
+    assert _gathered(folder=tmp_path) == ([], [told])
 
 
 def test_paths_that_no_system_takes_are_told() -> None:
