@@ -66,13 +66,8 @@ from llamaswap.policy.rules import Fleet, ModelId
 from llamaswap.policy.scheduler import Scheduler
 from llamaswap.relay.client import Pool
 from llamaswap.relay.exchange import probe
-from llamaswap.upstream.process import (
-    HealthCheck,
-    Supervision,
-    UpstreamSpec,
-    WaitGone,
-    run_upstream,
-)
+from llamaswap.upstream.process import Supervision, UpstreamSpec, WaitGone, run_upstream
+from llamaswap.upstream.readiness import HealthCheck
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -152,8 +147,8 @@ class _Upstream:
 class Router:
     """Carries out what the scheduler decides.
 
-    Everything here runs in one task, but for `_run`, which is one task per
-    process and only writes to the inbox.
+    Everything here runs in one task, but for `_run`, which is one task per process:
+    it writes to the inbox, and notes how to wait for a process that is stuck.
     """
 
     _scheduler: Scheduler
@@ -234,7 +229,7 @@ class Router:
         match command:
             case Grant(lease, model):
                 self._grant(lease, self._upstreams[model], now)
-            case Refuse(lease, _, _, _):
+            case Refuse(lease):
                 self._answer(lease, _refusal(command))
             case Start(model, specification, reason):
                 assert isinstance(specification, ModelSpec)
@@ -262,9 +257,10 @@ class Router:
                 specifications = {model: u.spec for model, u in self._upstreams.items()}
                 self._answer(envelope.ask, Specifications(specifications))
 
+    # The process that a command is about may have ended in the batch that it answers.
+
     def _adopt(self, model: ModelId, specification: object) -> None:
         assert isinstance(specification, ModelSpec)
-        # Its end may have been told in the batch that the command answers.
         upstream = self._upstreams.get(model)
         if upstream is not None:
             if upstream.spec.check_path != specification.check_path:
@@ -273,11 +269,13 @@ class Router:
             upstream.spec = specification
 
     def _stop(self, model: ModelId, reason: Reason) -> None:
-        upstream = self._upstreams.get(model)  # as above
+        upstream = self._upstreams.get(model)
         if upstream is not None:
             logger.info("%s: stopping (%s)", model, reason)
             upstream.stopping = reason
             upstream.scope.cancel()
+
+    # Answers.
 
     def _grant(self, lease: LeaseId, upstream: _Upstream, now: float) -> None:
         asked = self._asks[lease].asked_at

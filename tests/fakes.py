@@ -13,7 +13,8 @@ from llamaswap.policy.eviction import GroupRule, Groups
 from llamaswap.policy.messages import Target
 from llamaswap.policy.rules import Fleet, ModelId, ModelRule
 from llamaswap.router import ModelSpec
-from llamaswap.upstream.process import HealthCheck, Supervision, UpstreamSpec, WaitGone
+from llamaswap.upstream.process import Supervision, UpstreamSpec, WaitGone
+from llamaswap.upstream.readiness import HealthCheck
 
 A, B, C = ModelId("a"), ModelId("b"), ModelId("c")
 

@@ -13,7 +13,15 @@ from typing import Any, Union, get_args, get_origin
 
 from attrs import define, field, has
 
-from llamaswap.config.durations import LONGEST, PATTERN, to_duration, to_wait
+from llamaswap.config.durations import (
+    LONGEST,
+    PATTERN,
+    to_duration,
+    to_limit,
+    to_seconds,
+    to_wait,
+    to_whole_seconds,
+)
 from llamaswap.config.effective import written
 from llamaswap.config.fields import Key, KeyField, keys_of
 from llamaswap.config.macros import MAX_NAME, RESERVED, MacroValue
@@ -30,7 +38,7 @@ _WHOLE: Schema = {"type": ["number", "null"], "minimum": -(2**63), "exclusiveMax
 """Fractions are taken, too, and truncated toward zero."""
 
 _DURATION: Schema = {"type": "string", "pattern": f"^(?:{PATTERN})$"}
-_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0, "exclusiveMaximum": LONGEST}
+_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": LONGEST}
 
 _COMMON: Schema = {
     "filled": _FILLED,
@@ -102,8 +110,7 @@ class _Maker:
 
     def _values(self, info: KeyField) -> Schema:
         if info.key.convert is not None:
-            names: Mapping[Any, str] = {to_duration: "duration", to_wait: "wait"}
-            return {"$ref": f"#/$defs/{names.get(info.key.convert, 'seconds')}"}
+            return {"$ref": f"#/$defs/{_CONVERTED[info.key.convert]}"}
         if not info.key.choices:
             return self._kind(info.kind)
         chosen = _chosen(info.key)
@@ -132,6 +139,15 @@ class _Maker:
         if kind.__name__ not in self.sections:
             self.sections[kind.__name__] = self.section(kind)
         return {"$ref": f"#/$defs/{kind.__name__}"}
+
+
+_CONVERTED: Mapping[Any, str] = {
+    to_duration: "duration",
+    to_wait: "wait",
+    to_seconds: "seconds",
+    to_limit: "seconds",
+    to_whole_seconds: "integer",
+}
 
 
 def _list(items: Schema) -> Schema:

@@ -14,6 +14,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from llamaswap.config.document import Place
+from llamaswap.config.durations import to_whole_seconds
 from llamaswap.config.fields import key, section
 from llamaswap.config.macros import MacroValue
 from llamaswap.config.sections import (
@@ -123,6 +124,7 @@ class ModelConfig:
         "Seconds without a request until the model is stopped; 0: never; absent or -1: globalTTL.",
         minimum=-1,
         absent=-1,
+        convert=to_whole_seconds,
     )
     unload_timeout: int | None = key(
         None,
@@ -130,6 +132,7 @@ class ModelConfig:
         "unloadTimeout.",
         minimum=0,
         absent=0,
+        convert=to_whole_seconds,
     )
     use_model_name: str | None = key(
         None, "What the server is told in place of the client's name for the model.", absent=""
@@ -204,7 +207,9 @@ class Config:
     """From ``routing.scheduler.settings.fifo``."""
 
     health_check_timeout: int = key(
-        120, "Seconds from start to the first good health check, at least 15."
+        120,
+        "Seconds from start to the first good health check, at least 15.",
+        convert=to_whole_seconds,
     )
     start_port: int = key(5800, "The first number given out for ${PORT}.", minimum=1)
     global_ttl: int = key(
@@ -212,9 +217,13 @@ class Config:
         "Seconds without a request until a model without a ttl is stopped; 0: never.",
         yaml="globalTTL",
         minimum=0,
+        convert=to_whole_seconds,
     )
     unload_timeout: int = key(
-        10, "Seconds between asking a process to end and killing it; 0 means 10.", minimum=0
+        10,
+        "Seconds between asking a process to end and killing it; 0 means 10.",
+        minimum=0,
+        convert=to_whole_seconds,
     )
     log_level: str = key("info", "What is logged; any case.", choices=LOG_LEVELS, any_case=True)
     log_time_format: str = key(

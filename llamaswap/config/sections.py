@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from llamaswap.config.durations import to_duration, to_limit, to_seconds, to_wait
+from llamaswap.config.durations import to_duration, to_limit, to_seconds, to_wait, to_whole_seconds
 from llamaswap.config.fields import key, section
 from llamaswap.policy.rules import ModelId
 
@@ -95,23 +95,31 @@ class UpstreamConfig:
 class TimeoutsConfig:
     """Seconds that parts of a request to a model server may take; 0: no limit."""
 
-    connect: int = key(30, "Seconds until a connection stands.")
+    connect: int = key(30, "Seconds until a connection stands.", convert=to_whole_seconds)
     keepalive: int = key(
-        30, "Seconds between TCP keep-alive probes; 0: the system's; negative: no probes."
+        30,
+        "Seconds between TCP keep-alive probes; 0: the system's; negative: no probes.",
+        convert=to_whole_seconds,
     )
-    response_header: int = key(0, "Seconds until the head of the answer arrives.")
-    tls_handshake: int = key(10, "Seconds for the TLS handshake.")
+    response_header: int = key(
+        0, "Seconds until the head of the answer arrives.", convert=to_whole_seconds
+    )
+    tls_handshake: int = key(10, "Seconds for the TLS handshake.", convert=to_whole_seconds)
     expect_continue: int = key(
-        1, "Seconds to wait for ``100 Continue`` where the client asks for one."
+        1,
+        "Seconds to wait for ``100 Continue`` where the client asks for one.",
+        convert=to_whole_seconds,
     )
-    idle_conn: int = key(90, "Seconds that an unused connection is kept.")
+    idle_conn: int = key(90, "Seconds that an unused connection is kept.", convert=to_whole_seconds)
 
 
 @frozen
 class PeerTimeoutsConfig(TimeoutsConfig):
     """Seconds that parts of a request to a peer may take; 0: no limit."""
 
-    response_header: int = key(60, "Seconds until the head of the answer arrives.")
+    response_header: int = key(
+        60, "Seconds until the head of the answer arrives.", convert=to_whole_seconds
+    )
 
 
 @frozen

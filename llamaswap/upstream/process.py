@@ -12,24 +12,25 @@ from functools import partial
 from typing import TypeAlias
 
 import trio
-from attrs import define, field, frozen
+from attrs import frozen
 
 from llamaswap.errors import StartError
-from llamaswap.upstream.ending import KILL_WITHIN, ask_to_end, describe, reason, sweep
+from llamaswap.upstream.ending import (
+    KILL_WITHIN,
+    ask_to_end,
+    describe_exit,
+    describe_failure,
+    sweep,
+)
+from llamaswap.upstream.output import Output
 from llamaswap.upstream.ports import ensure_free
-from llamaswap.upstream.readiness import HealthCheck as HealthCheck  # noqa: PLC0414 - public here
-from llamaswap.upstream.readiness import Nudge, Verdict, wait_ready
+from llamaswap.upstream.readiness import HealthCheck, Nudge, Verdict, wait_ready
 from llamaswap.upstream.spawn import Tree, environment_with, spawn
 
 PIPE_GRACE = 0.25
 """Seconds to keep reading output after the group is gone. The pipe's buffer (64 KiB)
 is read in a millisecond and then ends, unless a descendant that left the group holds
 it; the exit must not be reported late because of that one."""
-
-TAIL_LINES = 20
-TAIL_BYTES = 2048
-"""What an error quotes of the output: a screenful, and no more than an error page can
-show."""
 
 WaitGone: TypeAlias = Callable[[], Awaitable[None]]
 """Returns when nothing lives any more of one run that was stuck."""
@@ -107,7 +108,7 @@ async def run_upstream(
     environment = environment_with(spec.env)
     began = trio.current_time()
     tree = await _start(spec, environment)
-    output = _Output(on_output)
+    output = Output(on_output)
     verdict, status, ways = Verdict.EXITED, None, supervision()
     async with trio.open_nursery() as nursery:
         # A server may write while it ends, so the pump outlives the cancellation;
@@ -127,12 +128,13 @@ async def run_upstream(
             if not tree.is_reaped:
                 on_stuck(_complaint(tree), partial(_wait_gone, tree))
     if not tree.is_reaped:
+        # Nobody has cancelled us, so there is time to wait for what does not want to go.
         status = await sweep(tree)
 
     if verdict is Verdict.READY:
-        return describe(status)
+        return describe_exit(status)
     if verdict is Verdict.EXITED:
-        raise StartError(f"{describe(status)} before it was ready{output.tail.quote()}")
+        raise StartError(f"{describe_exit(status)} before it was ready{output.tail.quote()}")
     late = f"was still not healthy after {ways.ready_within:g} s"
     raise StartError(f"{late}{output.tail.quote()}")
 
@@ -153,7 +155,7 @@ async def _start(spec: UpstreamSpec, environment: Mapping[str, str]) -> Tree:
     try:
         return await spawn(spec.argv, environment)
     except (OSError, ValueError) as exc:
-        raise StartError(f"cannot run {spec.argv[0]}: {reason(exc)}") from exc
+        raise StartError(f"cannot run {spec.argv[0]}: {describe_failure(exc)}") from exc
 
 
 async def _serve(
@@ -185,55 +187,3 @@ def _complaint(tree: Tree) -> str:
         f"{living} {those} of group {tree.pid} did not end within {KILL_WITHIN:g} s of SIGKILL; "
         "a driver may hang"
     )
-
-
-@define
-class Tail:
-    """The last lines of an output, for an error to quote."""
-
-    _kept: bytearray = field(factory=bytearray, init=False)
-
-    def feed(self, chunk: bytes) -> None:
-        """Take in what was printed."""
-        self._kept += chunk[-TAIL_BYTES - 1 :]
-        # One byte more than is shown tells whether the first line is whole.
-        del self._kept[: -TAIL_BYTES - 1]
-
-    def lines(self) -> list[str]:
-        """Return the last whole lines, oldest first, empty ones left out."""
-        text = self._kept[-TAIL_BYTES:].decode(errors="replace")
-        lines = text.splitlines()
-        if len(self._kept) > TAIL_BYTES and self._kept[0] not in b"\r\n" and len(lines) > 1:
-            del lines[0]
-        return [line for line in lines if line.strip()][-TAIL_LINES:]
-
-    def quote(self) -> str:
-        """Return them as the end of a sentence."""
-        lines = self.lines()
-        return "; its last output:\n" + "\n".join(lines) if lines else "; it printed nothing"
-
-
-@define(eq=False)
-class _Output:
-    """Where the output of one run goes: to the observer, the tail and the probes."""
-
-    _on_output: Callable[[bytes], object]
-    tail: Tail = field(factory=Tail, init=False)
-    nudge: Nudge = field(factory=Nudge, init=False)
-
-    async def pump(self, source: trio.abc.ReceiveStream | None, scope: trio.CancelScope) -> None:
-        """Read until the last holder of the pipe has closed it, or the scope ends."""
-        assert source is not None, "spawned with a pipe"
-        with scope:
-            async with source:
-                async for chunk in source:
-                    self._hear(bytes(chunk))
-
-    def _hear(self, chunk: bytes) -> None:
-        self.tail.feed(chunk)
-        self.nudge.give()
-        self._on_output(chunk)
-
-    def note(self, sentence: str) -> None:
-        """Write a sentence of ours between the lines of the server."""
-        self._on_output(f"[llama-swap] {sentence}\n".encode())

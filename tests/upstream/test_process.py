@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from attrs import evolve
 
 from llamaswap.errors import StartError
 from llamaswap.upstream import process
-from llamaswap.upstream.process import Supervision, Tail, UpstreamSpec, run_upstream
+from llamaswap.upstream.process import Supervision, UpstreamSpec, run_upstream
 from llamaswap.upstream.spawn import Tree
 from tests.processes import end_marked, marked
 from tests.upstream.runs import Run, error_of, fake, free_port, health, never, python, running
@@ -348,36 +347,6 @@ async def test_many_starts_and_stops_leave_neither_zombies_nor_descriptors() -> 
             await run.until(lambda: run.outcome is not None)
 
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
-
-
-TAILS: dict[str, tuple[Callable[[], list[bytes]], list[str]]] = {
-    "nothing": (list, []),
-    "no line end": (lambda: [b"a\nb"], ["a", "b"]),
-    "empty lines are left out": (lambda: [b"\n\na\r\n\n"], ["a"]),
-    "pieces are joined": (lambda: [b"a", b"b\nc", b"\n"], ["ab", "c"]),
-    "twenty lines": (
-        lambda: [b"%d\n" % n for n in range(50)],
-        [str(n) for n in range(30, 50)],
-    ),
-    "a line that is cut is left out": (lambda: [b"x" * 3000 + b"\nlast\n"], ["last"]),
-    "but not the only one": (lambda: [b"y" * 3000], ["y" * 2048]),
-    "nor one that is whole": (
-        lambda: [b"gone\n", (b"z" * 1023 + b"\n") * 2],
-        ["z" * 1023, "z" * 1023],
-    ),
-    "no text": (lambda: [b"\xff\n"], ["\ufffd"]),
-}
-
-
-@pytest.mark.parametrize(("chunks", "lines"), TAILS.values(), ids=TAILS)
-def test_the_tail_is_the_last_whole_lines(
-    chunks: Callable[[], list[bytes]], lines: list[str]
-) -> None:
-    tail = Tail()
-    for chunk in chunks():
-        tail.feed(chunk)
-
-    assert tail.lines() == lines
 
 
 def test_start_errors_are_for_clients() -> None:
