@@ -172,8 +172,9 @@ def _new_style(
             text = "routing.router.settings.matrix is not set, but use asks for it"
             report.fault((*_ROUTER, "use"), Problem(text, "a matrix in the settings", "none"))
             return Routing(path)
-        here = (*_SETTINGS, "matrix")
-        return Routing(here, matrix=matrix)
+        if groups:
+            report.warn(path, "the groups have no effect with use: matrix")
+        return Routing((*_SETTINGS, "matrix"), matrix=matrix)
     if report.is_tainted((*_ROUTER, "use")):
         return Routing(path)
     _check_use(router, report)

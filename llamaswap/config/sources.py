@@ -84,7 +84,8 @@ def gather(
         text = "there are no configuration sources: no {expected} is in this folder"
         told = Problem(text, "*.yml or *.yaml file", "none")
         report.fault((), told, Place(0, 0, str(folder or "")))
-    return _read_all((*files, *listed), report)
+    of_a_folder = "give a folder with -config-dir"
+    return _read_all(files, report, of_a_folder) + _read_all(listed, report)
 
 
 def digest_of(sources: Sequence[Source]) -> str:
@@ -113,7 +114,8 @@ def _list_folder(folder: Path | None, files: Sequence[Path], report: Report) -> 
                 and not entry.is_dir(follow_symlinks=False)
             ]
     except (OSError, ValueError) as exc:
-        report.fault((), _unreadable("folder", exc), Place(0, 0, str(folder)))
+        hint = "give a file with -config" if os.path.isfile(folder) else ""  # noqa: PTH113 - never fails
+        report.fault((), _unreadable("folder", exc, hint), Place(0, 0, str(folder)))
         return []
     given = {_absolute(file) for file in files}
     listed: list[Path] = []
@@ -133,23 +135,26 @@ def _absolute(path: Path) -> str:
     return os.path.normpath(path.absolute())
 
 
-def _read_all(files: Iterable[Path], report: Report) -> tuple[Source, ...]:
-    read = (_read(file, report) for file in files)
+def _read_all(files: Iterable[Path], report: Report, of_a_folder: str = "") -> tuple[Source, ...]:
+    read = (_read(file, report, of_a_folder) for file in files)
     return tuple(source for source in read if source is not None)
 
 
-def _read(path: Path, report: Report) -> Source | None:
+def _read(path: Path, report: Report, of_a_folder: str) -> Source | None:
+    """Read one file; ``of_a_folder`` says what to do if it is a folder."""
     try:
         return Source(str(path), path.read_bytes(), path)
     except (OSError, ValueError) as exc:
-        report.fault((), _unreadable("file", exc), Place(0, 0, str(path)))
+        hint = of_a_folder if os.path.isdir(path) else ""  # noqa: PTH112 - never fails
+        report.fault((), _unreadable("file", exc, hint), Place(0, 0, str(path)))
         return None
 
 
-def _unreadable(what: str, exc: OSError | ValueError) -> Problem:
+def _unreadable(what: str, exc: OSError | ValueError, hint: str) -> Problem:
     # `ValueError`: a path with a NUL in it.
     reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
-    return Problem(f"the {what} cannot be read: {{found}}", f"a {what} that can be read", reason)
+    text, expected = f"the {what} cannot be read: {{found}}", f"a {what} that can be read"
+    return Problem(text, expected, reason, hint)
 
 
 def decode(source: Source, report: Report) -> str | None:

@@ -111,7 +111,7 @@ FOUND: dict[str, tuple[dict[str, Plain], Routing]] = {
         Routing(SETTINGS, G),
     ),
     "a matrix in use": (
-        _router(use="matrix", settings={"matrix": {}, "groups": G}),
+        _router(use="matrix", settings={"matrix": {}, "groups": {}}),
         Routing(MATRIX, matrix={}),
     ),
     "an old matrix": ({"matrix": {"sets": {}}}, Routing(("matrix",), matrix={"sets": {}})),
@@ -135,6 +135,17 @@ def test_matrix_that_nobody_uses_is_a_warning() -> None:
     assert found == Routing(SETTINGS, G)
     assert [str(warning) for warning in report.warnings] == [
         "routing.router.settings.matrix: the matrix has no effect without use: matrix"
+    ]
+
+
+def test_groups_that_nobody_uses_are_a_warning() -> None:
+    report = Report()
+
+    found = find_routing(_router(use="matrix", settings={"matrix": {}, "groups": G}), report)
+
+    assert found == Routing(MATRIX, matrix={})
+    assert [str(warning) for warning in report.warnings] == [
+        "routing.router.settings.groups: the groups have no effect with use: matrix"
     ]
 
 
