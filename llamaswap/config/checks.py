@@ -84,9 +84,11 @@ def check_preload(
     path = ("hooks", "on_startup", "preload")
     for name, place in _items(hooks.on_startup.preload, document, path):
         bare = name.strip()
+        if not bare:
+            continue
         if bare in ids:
             models.append(ids[bare])
-        elif bare and bare not in unread:
+        elif bare not in unread:
             text = "{found} is no model here and is not loaded"
             report.warn(place, misnamed(text, bare, ids, expected=A_MODEL))
     return HooksConfig(OnStartupConfig(tuple(models)))
@@ -169,7 +171,7 @@ def _checked_performance(performance: PerformanceConfig, report: Report) -> Perf
     if every < MIN_EVERY:
         report.fault(
             ("performance", "every"),
-            Problem(expected="at least 5s, or 0s for 5s", found=f"{every:g} seconds"),
+            Problem(expected="at least 5s, or 0s for 5s", found=f"{every:.10g} seconds"),
         )
     return evolve(performance, every=every)
 

@@ -174,13 +174,18 @@ class _Reading:
             self.report.places[(*path, key)] = entry.place
             if entry.is_merged:
                 self.report.merged.add((*path, key))
-            if node.is_flow and _holds_macros(path) and _is_blank(entry.node):
+            if node.is_flow and _holds_macros(path) and self._is_blank(entry.node):
                 # ``{A: , B: x}`` has always declared an empty macro A.
                 values[key] = ""
                 self.report.forms[(*path, key)] = NOTHING
             else:
                 values[key] = self.value(entry.node, (*path, key), borrowed=entry.borrowed)
         return values
+
+    def _is_blank(self, node: Node) -> bool:
+        if not isinstance(node, Scalar) or not node.is_plain:
+            return False
+        return not environment.fill(node.text, self.environ)[0].strip(" \t")
 
     def _entries(self, node: Table, path: KeyPath, *, borrowed: bool) -> dict[str, _Entry]:
         entries: dict[str, _Entry] = {}
@@ -299,7 +304,7 @@ class _Reading:
             text = text.strip(" \t")
         if _UNUSABLE.search(text):
             text = _UNUSABLE.sub("\ufffd", text)
-            told = "the text holds {found}, which no program can be given"
+            told = "the text holds {found}, which can be neither shown nor passed on"
             problems += (Problem(told, "other characters", "a NUL or half a surrogate pair"),)
         for problem in problems:
             self._fault(path, problem, node.place, borrowed=borrowed)
@@ -336,7 +341,3 @@ def _parts(node: Node, *, borrowed: bool) -> Iterator[tuple[Node, bool, Place]]:
 def _holds_macros(path: KeyPath) -> bool:
     # There ``<<`` is a name like any other, and a wrong one.
     return path == ("macros",) or (len(path) == 3 and path[0] == "models" and path[2] == "macros")  # noqa: PLR2004 - models, id, macros
-
-
-def _is_blank(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.is_plain and not node.text
