@@ -84,7 +84,8 @@ def _list_folder(folder: Path | None, files: Sequence[Path], report: Report) -> 
                 and not _is_lock(entry)
             ]
     except (OSError, ValueError) as exc:
-        report.fault((), _unreadable("folder", exc), Place(0, 0, str(folder)))
+        hint = "give a file with -config" if os.path.isfile(folder) else ""  # noqa: PTH113 - never fails
+        report.fault((), _unreadable("folder", exc, hint), Place(0, 0, str(folder)))
         return []
     given = {_absolute(file) for file in files}
     listed: list[Path] = []
@@ -121,7 +122,9 @@ def _read(path: Path, report: Report, *, is_listed: bool) -> Source:
             _refuse_pipe(path)
         return Source(str(path), path.read_bytes(), path)
     except (OSError, ValueError) as exc:
-        report.fault((), _unreadable("file", exc), Place(0, 0, str(path)))
+        is_mistaken = not is_listed and os.path.isdir(path)  # noqa: PTH112 - never fails
+        hint = "give a folder with -config-dir" if is_mistaken else ""
+        report.fault((), _unreadable("file", exc, hint), Place(0, 0, str(path)))
         return Source(str(path), b"", path, exc)
 
 
@@ -131,7 +134,8 @@ def _refuse_pipe(path: Path) -> None:
         raise OSError(errno.EINVAL, "it is a pipe")
 
 
-def _unreadable(what: str, exc: OSError | ValueError) -> Problem:
+def _unreadable(what: str, exc: OSError | ValueError, hint: str) -> Problem:
     # `ValueError`: a path with a NUL in it.
     reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
-    return Problem(f"the {what} cannot be read: {{found}}", f"a {what} that can be read", reason)
+    text, expected = f"the {what} cannot be read: {{found}}", f"a {what} that can be read"
+    return Problem(text, expected, reason, hint)

@@ -110,6 +110,16 @@ def test_nobody_waits_for_a_pipe_that_lies_in_a_folder(tmp_path: Path) -> None:
     assert _gathered(folder=tmp_path) == ([], [told])
 
 
+def test_file_and_folder_that_are_mixed_up_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("")
+
+    _, (told,) = _gathered(tmp_path)
+    assert told.endswith("; give a folder with -config-dir")
+    _, (told,) = _gathered(folder=file)
+    assert told.endswith("; give a file with -config")
+
+
 def test_paths_that_no_system_takes_are_told() -> None:
     _, (told,) = _gathered(Path("a\0b"))
     assert "the file cannot be read: " in told
