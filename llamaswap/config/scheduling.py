@@ -19,6 +19,7 @@ from llamaswap.config.structure import structure
 from llamaswap.policy.matrix import Matrix, compile_matrix
 from llamaswap.policy.matrix_language import Finding
 from llamaswap.policy.matrix_links import MatrixError
+from llamaswap.policy.near_names import suggestion
 from llamaswap.policy.rules import ModelId
 
 _SCHEDULER: KeyPath = ("routing", "scheduler")
@@ -41,10 +42,11 @@ def build_scheduling(
         ids: all names of models; see `local_names`.
         report: where faults and warnings go.
     """
-    if section.scheduler.use not in {"", "fifo"}:
-        found = describe(section.scheduler.use)
+    use = section.scheduler.use
+    if use not in {"", "fifo"}:
         text = "unknown scheduler: expected {expected}, found {found}"
-        report.fault((*_SCHEDULER, "use"), Problem(text, "fifo", found))
+        problem = Problem(text, "fifo", describe(use), suggestion(use, ("fifo",)))
+        report.fault((*_SCHEDULER, "use"), problem)
     fifo = section.scheduler.settings.fifo
     priority: dict[ModelId, int] = {}
     for name, number in fifo.priority.items():
