@@ -54,12 +54,13 @@ def fleet_of(config: Config) -> Fleet:
 
 def _rule(config: Config, model: ModelId) -> ModelRule:
     specification = specification_of(config, model)
+    address = specification.upstream.address
     return ModelRule(
         specification,
         concurrency_limit=config.concurrency_limit(model),
         idle_after=config.idle_after(model),
         priority=config.scheduling.priority.get(model, 0),
-        port=_port(config.models[model].proxy),
+        port=None if address is None else address[1],
         process=specification.process,
     )
 
@@ -98,11 +99,6 @@ def specification_of(config: Config, model: ModelId) -> ModelSpec:
     )
     target = Target(model, entry.proxy)
     return ModelSpec(upstream, target, supervision, None if check == "none" else check)
-
-
-def _port(url: str) -> int | None:
-    address = _loopback_address(url)
-    return None if address is None else address[1]
 
 
 def _loopback_address(url: str) -> tuple[str, int] | None:

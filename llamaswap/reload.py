@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import TypeAlias, TypeVar, cast
@@ -27,7 +27,7 @@ from llamaswap.fleet import fleet_of, usable
 from llamaswap.planning import foresee, keep_ports, steps_to
 from llamaswap.policy.messages import Ticket
 from llamaswap.policy.plan import Change, Plan
-from llamaswap.policy.rules import ModelId
+from llamaswap.policy.rules import Fleet, ModelId
 from llamaswap.preloads import Preloads
 from llamaswap.web.front import Front, Snapshot
 
@@ -248,7 +248,12 @@ class _Reloads:
             config = (await _attempt(self._load)).loaded()
         config = await do_aside(partial(usable, config))
         running = await self._front.router.specifications()
-        return foresee(self._front.snapshot.config, self._with_ports(config), running)
+        before, drains = self._front.snapshot.config, tuple(self._drains)
+
+        def foreseen() -> tuple[Change, ...]:
+            return foresee(before, _with_ports(before, drains, config), running)
+
+        return await do_aside(foreseen)
 
     def in_use(self) -> tuple[Config, ...]:
         """Do what `Reloader.in_use` says."""
@@ -290,7 +295,7 @@ class _Reloads:
             logger.warning("reload: the old configuration stays, because of: %s", exc)
             return exc
         try:
-            return self._adopt(new, await self._front.router.specifications())
+            return await self._adopt(new)
         except SwapError as exc:
             # The router has ended, and with it whatever could be reloaded.
             return exc
@@ -313,17 +318,22 @@ class _Reloads:
         warn_of(config)
         return config
 
-    def _adopt(self, config: Config, running: Mapping[ModelId, object]) -> _Drain:
-        front, before = self._front, self._front.snapshot.config
-        config = self._with_ports(config)
-        steps = steps_to(before, config, running)
+    async def _adopt(self, config: Config) -> _Drain:
+        front, before, drains = self._front, self._front.snapshot.config, tuple(self._drains)
+        running = await front.router.specifications()
+
+        def worked_out() -> tuple[Config, Plan, Fleet]:
+            new = _with_ports(before, drains, config)
+            return new, steps_to(before, new, running), fleet_of(new)
+
+        config, steps, fleet = await do_aside(worked_out)
         logger.info(
             "reload: %d kept, %d replaced, %d removed, %d added",
             *(len(models) for models in (steps.keep, steps.replace, steps.remove, steps.add)),
         )
         # Nothing may come between these lines: a request sees the names of the
         # configuration that the router will serve it by.
-        ticket, settled = front.router.reconfigure(fleet_of(config))
+        ticket, settled = front.router.reconfigure(fleet)
         front.snapshot = Snapshot.of(config)
         front.faults = None
         if self._preloads is not None:
@@ -332,16 +342,17 @@ class _Reloads:
         self._drains.append(drain)
         return drain
 
-    def _with_ports(self, config: Config) -> Config:
-        """Return ``config`` with the ports that it would get now."""
-        return keep_ports(_as_it_may_run(self._front.snapshot.config, self._drains), config)
-
     async def _see_off(self, drain: _Drain) -> None:
         with trio.move_on_after(self._drain_time):
             await drain.settled()
             return
         logger.warning("reload: cutting what is still served after %g s", self._drain_time)
         await self._front.router.end_drain(drain.ticket)
+
+
+def _with_ports(before: Config, drains: Iterable[_Drain], config: Config) -> Config:
+    """Return ``config`` with the ports that it gets after ``before``."""
+    return keep_ports(_as_it_may_run(before, drains), config)
 
 
 def _as_it_may_run(config: Config, drains: Iterable[_Drain]) -> Config:
