@@ -374,6 +374,30 @@ async def test_what_stands_in_the_files_is_foreseen_and_stays_there(
 
 
 @pytest.mark.usefixtures("no_threads")
+async def test_what_still_drains_when_the_program_leaves_has_its_time_to_stop(
+    autojump_clock: MockClock,
+) -> None:
+    new = evolve(OLD, models={A: evolve(ENTRY, env=("A=1",))})
+    heard: list[str] = []
+
+    async def put(reloader: Reloader) -> None:
+        with pytest.raises(SwapError) as caught:
+            await reloader.put(new)
+        heard.append(str(caught.value))
+
+    async with (
+        trio.open_nursery() as nursery,
+        opened(None) as (front, reloader),
+        front.router.lease(A),
+    ):
+        nursery.start_soon(put, reloader)
+        await wait_all_tasks_blocked()
+
+    assert heard == ["the router has ended"]
+    assert reloader.in_use() == (new, OLD)
+
+
+@pytest.mark.usefixtures("no_threads")
 async def test_a_number_of_a_process_that_drains_goes_to_nobody_else(
     autojump_clock: MockClock,
 ) -> None:

@@ -14,15 +14,19 @@ from attrs import define, field, frozen
 from llamaswap.config.conversions import describe, quoted
 from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.expansion import section_at
-from llamaswap.config.names import unknown_model
+from llamaswap.config.names import refuse_unknown
 from llamaswap.config.sections import GroupSection
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.policy.eviction import DEFAULT_GROUP, GroupRule
 from llamaswap.policy.near_names import suggestion
 from llamaswap.policy.rules import ModelId
+from llamaswap.policy.unread import EVERYTHING_READ, Unread
 
 _ROUTER: KeyPath = ("routing", "router")
 _SETTINGS: KeyPath = (*_ROUTER, "settings")
+ROUTINGS: tuple[KeyPath, ...] = (("groups",), ("matrix",), _ROUTER)
+"""Where it may stand which models run together."""
+
 _BY_GROUPS = (None, "", "group")
 """What ``use`` may be where groups decide."""
 
@@ -62,7 +66,10 @@ def find_routing(document: Mapping[str, Plain], report: Report) -> Routing:
 
 
 def build_groups(
-    routing: Routing, ids: Mapping[str, ModelId], report: Report
+    routing: Routing,
+    ids: Mapping[str, ModelId],
+    report: Report,
+    unread: Unread = EVERYTHING_READ,
 ) -> tuple[GroupRule, ...]:
     """Return the rules of all groups, in the order of the file, members resolved.
 
@@ -70,9 +77,10 @@ def build_groups(
         routing: the section in force.
         ids: all names of models; see `local_names`.
         report: where faults go.
+        unread: names that are not among them because of a mistake.
     """
     by_id = {text: name for name, text in _named(routing.groups) if ids.get(text) == text}
-    members = _Members(ids, by_id, report)
+    members = _Members(ids, by_id, unread, report)
     rules: list[GroupRule] = []
     for name, value in routing.groups.items():
         path = (*routing.path, name)
@@ -109,6 +117,7 @@ class _Members:
     by_id: Mapping[str, str]
     """The group of each model that is a member by its id, which counts for more than an alias."""
 
+    unread: Unread
     report: Report
     _owners: dict[ModelId, str] = field(factory=dict[ModelId, str], init=False)
 
@@ -116,7 +125,7 @@ class _Members:
         """Return the model that ``text`` means, which ``group`` claims; ``None``: there is none."""
         model = self.ids.get(text)
         if model is None:
-            self.report.fault(place, unknown_model(text, self.ids))
+            refuse_unknown(text, self.ids, self.unread, place, self.report)
             return None
         if text != model and (other := self._owners.get(model, self.by_id.get(model))):
             # The reference does not know aliases here, so there are such files.

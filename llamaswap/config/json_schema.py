@@ -38,7 +38,7 @@ _WHOLE: Schema = {"type": ["number", "null"], "minimum": -(2**63), "exclusiveMax
 """Fractions are taken, too, and truncated toward zero."""
 
 _DURATION: Schema = {"type": "string", "pattern": f"^(?:{PATTERN})$"}
-_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0, "exclusiveMaximum": LONGEST}
+_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": LONGEST}
 
 _COMMON: Schema = {
     "filled": _FILLED,

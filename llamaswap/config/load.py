@@ -13,14 +13,14 @@ from typing import cast
 
 from attrs import evolve, frozen
 
-from llamaswap.config import sources
+from llamaswap.config import files, sources
 from llamaswap.config.building import build
 from llamaswap.config.conversions import describe
 from llamaswap.config.document import Plain, Problem, Report
+from llamaswap.config.files import Source
 from llamaswap.config.merging import Part, merge
 from llamaswap.config.nodes import to_plain
 from llamaswap.config.schema import Config
-from llamaswap.config.sources import Source
 from llamaswap.config.spelling import warn_respelled
 from llamaswap.errors import ConfigError, Fault
 
@@ -87,15 +87,15 @@ def attempt_config(
     """Do what `load_config` does; return faults too, with the digest of what has them."""
     _require_types(source, config_dir, environ)
     report = Report()
-    gathered = sources.gather(source, config_dir, report)
+    gathered = files.gather(source, config_dir, report)
     if len(gathered) == 1:
         report.file = gathered[0].name
-    digest = "" if report.faults else sources.digest_of(gathered)
+    digest = "" if report.faults else files.digest_of(gathered)
     config = _load(gathered, os.environ if environ is None else environ, report)
     if report.faults:
         return Attempt(digest, ConfigError(report.faults), report.warnings)
-    files = tuple(source.path for source in gathered if source.path is not None)
-    config = evolve(config, warnings=report.warnings, sources=files, digest=digest)
+    paths = tuple(source.path for source in gathered if source.path is not None)
+    config = evolve(config, warnings=report.warnings, sources=paths, digest=digest)
     return Attempt(digest, config, report.warnings)
 
 
@@ -110,8 +110,8 @@ def _require_types(source: object, config_dir: object, environ: object) -> None:
             "load_config takes a file as pathlib.Path, a text in YAML as str, or several files as "
             f"a sequence of Paths, not {type(source).__name__}"
         )
-    files = () if isinstance(source, str | Path | None) else cast("Sequence[object]", source)
-    for index, file in enumerate(files):
+    given = () if isinstance(source, str | Path | None) else cast("Sequence[object]", source)
+    for index, file in enumerate(given):
         if not isinstance(file, Path):
             found = type(file).__name__
             raise TypeError(f"load_config takes files as pathlib.Path: source[{index}] is {found}")
@@ -152,5 +152,5 @@ def _top(value: Plain, report: Report, *, is_file: bool) -> dict[str, Plain]:
         hint = "give a file as a pathlib.Path"
         report.fault((), Problem(_TOP, "a mapping of keys", describe(value), hint))
     elif value is not None and not report.faults:
-        report.warn((), f"there are no keys in it, only {describe(value)}: nothing is configured")
+        report.warn((), f"there are no keys in it, only {describe(value)}")
     return {}

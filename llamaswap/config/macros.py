@@ -17,6 +17,7 @@ from llamaswap.config.conversions import describe, macro_text, quoted
 from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Report, problem_of
 from llamaswap.config.environment import REFERENCE as ENVIRONMENT
 from llamaswap.policy.near_names import nearest
+from llamaswap.policy.unread import ANY_NAME, EVERYTHING_READ, Unread
 
 MacroValue: TypeAlias = str | int | float | bool
 
@@ -48,7 +49,7 @@ class Scope:
     macros: Mapping[str, MacroValue] = field(factory=dict[str, MacroValue])
     """In the order of declaration."""
 
-    broken: frozenset[str] = frozenset()
+    broken: Unread = EVERYTHING_READ
     """Declared too, but wrongly, which has been told."""
 
     def within(self, model: str, own: Scope) -> Scope:
@@ -67,7 +68,7 @@ def declare(value: Plain, path: KeyPath, report: Report) -> Scope:
     if not isinstance(value, dict):
         text = "macros must be {expected}, found {found}"
         report.fault(path, Problem(text, "a mapping of names to values", describe(value)))
-        return Scope()
+        return Scope(broken=ANY_NAME)
     macros: dict[str, MacroValue] = {}
     broken: set[str] = set()
     for name, content in value.items():
@@ -76,7 +77,7 @@ def declare(value: Plain, path: KeyPath, report: Report) -> Scope:
         except ValueError as exc:
             broken.add(name)
             report.fault((*path, name), problem_of(exc))
-    return Scope(macros, frozenset(broken))
+    return Scope(macros, Unread(frozenset(broken), is_all=report.is_told(path)))
 
 
 def substitute(value: Plain, scope: Scope, path: KeyPath, report: Report) -> Plain:

@@ -2,8 +2,8 @@
 
 Pure. A secret may have reached other texts through a macro, so it is hidden
 wherever it stands. Variables and arguments of commands that are called like
-one count as well, and passwords in URLs: they are no keys of ours, but nobody
-wants to publish them.
+one count as well, and passwords in URLs, their queries and headers: they are no
+keys of ours, but nobody wants to publish them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _VARIABLE = re.compile(rf"(?i)(?:\w*_)?(?:api)?(?:{_WORDS})=(.+)", re.DOTALL)
 _OPTION = re.compile(rf"(?i)--?(?:[\w-]*[-_])?(?:api)?(?:{_WORDS})(?:=(.*))?", re.DOTALL)
 
 _IN_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://[^\s/?#@:]*:([^\s/?#@]+)@")
+_IN_QUERY = re.compile(rf"(?i)[?&](?:[\w-]*[_-])?(?:api)?(?:{_WORDS})=([^\s&#\"']+)")
+_IN_HEADER = re.compile(r"(?i)\bauthorization:\s*\w+\s+([^\s\"']+)")
 
 
 def secrets_of(config: Config) -> frozenset[str]:
@@ -49,8 +51,9 @@ def masked(values: dict[str, Plain], secrets: Iterable[str]) -> dict[str, Plain]
 
 
 def _secrets_of_model(model: ModelConfig) -> Iterator[str]:
-    for text in (model.proxy, model.cmd, model.cmd_stop, *model.env):
-        yield from _IN_URL.findall(text)
+    for text in (model.proxy, model.check_endpoint, model.cmd, model.cmd_stop, *model.env):
+        for form in (_IN_URL, _IN_QUERY, _IN_HEADER):
+            yield from form.findall(text)
     for entry in model.env:
         if found := _VARIABLE.fullmatch(entry):
             yield found[1]

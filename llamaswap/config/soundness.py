@@ -15,7 +15,7 @@ from typing import Any, Union, cast, get_args, get_origin
 from attrs import evolve, fields, has
 
 from llamaswap.config.building import build_filled
-from llamaswap.config.document import KeyPath, Plain, Problem, Report, path_text
+from llamaswap.config.document import KeyPath, Place, Plain, Problem, Report, path_text
 from llamaswap.config.dump import document_of
 from llamaswap.config.fields import keys_of
 from llamaswap.config.keys import ANY, UNBUILT
@@ -45,6 +45,25 @@ def without_behaviour(config: Config) -> tuple[str, ...]:
             default = evolve(plain, compat=evolve(plain.compat, ignore_websockets=True))
         found += [("models", model, name) for name in _asking(entry, default, ("models", ANY))]
     return tuple(map(path_text, found))
+
+
+def unsupported(keys: tuple[str, ...], config: Config) -> Fault:
+    """Say of all ``keys`` in one sentence that they have no behaviour yet."""
+    # What was made in Python has no places; of one file at least the name is known.
+    nowhere = Place(0, 0, str(config.sources[0]) if len(config.sources) == 1 else "")
+
+    def place_of(key: str) -> Place:
+        return config.places.get(key, nowhere)
+
+    ordered = sorted(keys, key=lambda key: (place_of(key).file, place_of(key).line))
+    place = place_of(ordered[0])
+    *others, last = (f"`{key}`" for key in ordered)
+    names = f"{', '.join(others)} and {last}" if others else last
+    verb, hint = ("are", "remove them to serve") if others else ("is", "remove it to serve")
+    message = f"{names} {verb} not supported yet; {hint}"
+    path = "" if others else keys[0]
+    fault = Fault(path, message, place.file, place.line, place.column)
+    return evolve(fault, suggestion=hint)
 
 
 def misfits(config: Config) -> tuple[Fault, ...]:

@@ -17,6 +17,9 @@ from llamaswap.policy.near_names import nearest
 
 SENTENCE = "YAML parse error: {detail}"
 
+BEHIND_DASHES = "what follows --- is a second document: only the first is read"
+BEHIND_DOTS = "what follows ... is behind the end of the document and is not read"
+
 MAX_SHOWN = 30
 """Characters of a word that are repeated in a fault."""
 
@@ -26,6 +29,7 @@ _ALIKE = "indent alike what belongs together"
 _QUOTE = "put quotes around a text"
 _CLOSE = "close the quote"
 _FENCE = "remove this line: it is about the YAML, and no part of it"
+_UNMARK = "remove the byte order mark, with which the line begins, as where files are joined"
 
 _EXPECTED = re.compile(r"(?<!un)expected (?:the )?(.+?)(?:, but (?:found|got) .*)?$", re.DOTALL)
 _IN_OUR_WORDS = {
@@ -85,6 +89,8 @@ class Spot:
     @property
     def found(self) -> str:
         """What stands there."""
+        if self.is_behind_mark:
+            return "a byte order mark"
         if self.after.startswith("\t"):
             return "a tab"
         if self.is_last:
@@ -93,6 +99,11 @@ class Spot:
         # Backslashes are no escapes here.
         shown = repr(word[0][:MAX_SHOWN]).replace(r"\\", "\\") if word else ""
         return shown or "the end of the line"
+
+    @property
+    def is_behind_mark(self) -> bool:
+        """The line begins with what only a file begins with: two were joined."""
+        return (self.before + self.after).startswith("\ufeff")
 
     @property
     def is_behind_tab(self) -> bool:
@@ -119,8 +130,18 @@ def complaint(context: str, problem: str, spot: Spot | None) -> Problem:
     if "found" not in problem and "but got" not in problem:
         detail += f", found {spot.found}"
     expected = "blanks" if spot.is_behind_tab else _expected(problem)
-    advice = _advice(context, problem, spot)
+    advice = _UNMARK if spot.is_behind_mark else _advice(context, problem, spot)
     return Problem(SENTENCE, expected, spot.found, advice, detail=detail)
+
+
+def behind(spot: Spot) -> Problem:
+    """Return the problem that a document ends at ``spot``, and something stands behind it."""
+    if spot.after.startswith(":") and not spot.is_first:
+        advice = "put a blank behind the colon"
+    else:
+        advice = _ALIKE if spot.is_first else "remove it, or put it where it belongs"
+    text = "the document ends in front of {found}: what follows from here on is not read"
+    return Problem(text, "the end of the file", spot.found, advice)
 
 
 def unknown_anchor(name: str, known: Iterable[str]) -> Problem:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attrs import define, field
 
-from llamaswap.config import sources
+from llamaswap.config import files
 from llamaswap.config.document import Report
 
 INTERVAL = 2.0
@@ -58,8 +58,8 @@ def fingerprint(file: Path | None, folder: Path | None) -> str | None:
     if file is not None and not file.is_file():
         return None
     report = Report()
-    found = sources.gather(file, folder, report)
+    found = files.gather(file, folder, report)
     expected = (file is not None) + (folder is not None)
     if report.faults or len(found) < expected:
         return None
-    return sources.digest_of(found)
+    return files.digest_of(found)

@@ -1,8 +1,8 @@
 """Ends a process tree: asks, waits, kills, and takes the status last.
 
-Beside `process`, which says when. Nothing here is shielded; the caller's shield
-has the deadlines. `sweep` is the last step of every way out, and the only one
-that reaps.
+Beside `process`, which says when, and whose shield has the deadlines. The one shield
+here lets a stop command be killed that took too long. `sweep` is the last step of
+every way out, and the only one that reaps.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ async def ask_to_end(
       environment: of that command.
       note: is told what went wrong with it.
       grace: seconds for all of this. A command that outlives the leader has the
-        rest of them to clean up, then it is killed.
+        rest of them to clean up, then it is killed: `KILL_WITHIN` more at the most.
     """
     if tree.has_exited():
         return
@@ -76,7 +76,7 @@ async def sweep(tree: Tree) -> int | None:
     return tree.reap()
 
 
-def describe(status: int | None) -> str:
+def describe_exit(status: int | None) -> str:
     """Say how a process ended, to follow its name."""
     if status is None:
         return "ended with an unknown status"
@@ -95,7 +95,8 @@ async def _run_stop_command(
     try:
         command = await spawn(argv, environment, piped=False)
     except (OSError, ValueError) as exc:
-        note(f"the stop command could not be started, asking by signal: {argv[0]}: {reason(exc)}")
+        why = f"{argv[0]}: {describe_failure(exc)}"
+        note(f"the stop command could not be started, asking by signal: {why}")
         return False
     status = None
     try:
@@ -106,10 +107,10 @@ async def _run_stop_command(
         with trio.move_on_after(KILL_WITHIN, shield=True):
             status = await sweep(command)
     if status:
-        note(f"the stop command {describe(status)}, asking by signal")
+        note(f"the stop command {describe_exit(status)}, asking by signal")
     return status == 0
 
 
-def reason(exc: OSError | ValueError) -> str:
+def describe_failure(exc: OSError | ValueError) -> str:
     """Return the system's words for why a program cannot be run."""
     return (exc.strerror if isinstance(exc, OSError) else None) or str(exc)

@@ -94,6 +94,31 @@ def test_faults_and_warnings_come_in_the_order_of_the_file() -> None:
     assert [warning.message for warning in report.warnings] == ["sooner", "later"]
 
 
+def test_what_many_paths_lead_to_is_told_once() -> None:
+    report = Report("c.yaml")
+    for name in ("a", "b", "c"):
+        report.places[(name,)] = Place(1, 1)
+        report.fault((name,), "odd")
+    report.fault(("a",), "odd")
+    report.fault(("a",), "odder")
+    report.warn(("b",), "odd")
+    report.warn(("c",), "odd")
+
+    assert [str(fault) for fault in report.faults] == [
+        "c.yaml:1:1: a: odd (also b and 1 more)",
+        "c.yaml:1:1: a: odder",
+    ]
+    assert [str(warning) for warning in report.warnings] == ["c.yaml:1:1: b: odd (also c)"]
+
+
+def test_what_has_no_place_is_told_once_for_each_path() -> None:
+    report = Report()
+    for path in (("a",), ("b",), ("a",)):
+        report.fault(path, "odd")
+
+    assert [str(fault) for fault in report.faults] == ["a: odd", "b: odd"]
+
+
 def test_given_place_wins_over_the_known_one() -> None:
     report = Report(places={("a",): Place(1, 1)})
 
@@ -105,8 +130,11 @@ def test_given_place_wins_over_the_known_one() -> None:
 def test_section_is_tainted_by_what_is_below_it() -> None:
     report = Report()
 
+    assert not report.is_tainted(())
     report.taint(("env", 1))
+    report.taint(("env", 1, "x"))
 
+    assert report.is_tainted(())
     assert report.is_tainted(("env",))
     assert report.is_tainted(("env", 1))
     assert not report.is_tainted(("env", 0))

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from llamaswap.config.conversions import to_json
 from llamaswap.config.document import Report
+from llamaswap.config.files import Source
 from llamaswap.config.json_schema import json_schema
 from llamaswap.config.load import attempt_config
 from llamaswap.config.nodes import to_plain
 from llamaswap.config.schema import OLD_STRIP_PARAMS
-from llamaswap.config.sources import Source, decode, parse, to_text
+from llamaswap.config.sources import decode, parse, to_text
 from llamaswap.errors import ConfigError, Fault
 from tests.config.test_cases import ALL, GOOD, Case
 

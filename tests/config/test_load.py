@@ -137,7 +137,8 @@ def test_file_with_a_word_alone_is_empty_and_told_so(tmp_path: Path) -> None:
 
     assert config.models == {}
     assert [warning.message for warning in config.warnings] == [
-        "there are no keys in it, only the text 'hello': nothing is configured"
+        "there are no keys in it, only the text 'hello'",
+        "no models are configured, so nothing can be served: expected entries below models",
     ]
 
 

@@ -17,6 +17,7 @@ from llamaswap.config.macros import (
     substitute,
     warn_unclosed,
 )
+from llamaswap.policy.unread import ANY_NAME, Unread
 
 
 def test_macros_keep_their_order_and_types() -> None:
@@ -38,7 +39,7 @@ def test_no_macros_are_no_fault() -> None:
 def test_list_of_macros_is_refused() -> None:
     report = Report()
 
-    assert declare(["a"], ("macros",), report) == Scope()
+    assert declare(["a"], ("macros",), report) == Scope(broken=ANY_NAME)
     assert [str(fault) for fault in report.faults] == [
         "macros: macros must be a mapping of names to values, found a list"
     ]
@@ -90,7 +91,7 @@ def test_wrong_macro_is_told_and_the_others_stay(name: str, value: Plain, senten
     scope = declare({name: value, "good": 1}, ("macros",), report)
 
     assert [fault.message for fault in report.faults] == [sentence]
-    assert scope == Scope({"good": 1}, frozenset({name}))
+    assert scope == Scope({"good": 1}, Unread(frozenset({name})))
 
 
 def test_own_macro_takes_the_place_of_a_global_one() -> None:
@@ -201,7 +202,7 @@ def test_advice_knows_what_is_filled_in_there(text: str, later: list[str], sente
 def test_one_mistake_is_told_once() -> None:
     report = Report()
     report.taint(("b",))
-    scope = Scope({}, frozenset({"wrong"}))
+    scope = Scope({}, Unread(frozenset({"wrong"})))
 
     refuse_left_over({"a": "${wrong}", "b": "${env.UNSET}"}, scope, (), report)
 

@@ -201,7 +201,10 @@ TOLD = {
     "a: !!int x": ["f:1:4: a: the tag !!int does not fit 'x': expected a whole number"],
     "!!binary x: 1": ["f:1:1: x: the tag !!binary does not fit 'x': expected text in base64"],
     'a: "x\\0"': [
-        "f:1:4: a: the text holds a NUL or half a surrogate pair, which no program can be given"
+        (
+            "f:1:4: a: the text holds a NUL or half a surrogate pair, "
+            "which can be neither shown nor passed on"
+        )
     ],
     # What is wrong below an anchor is told there, not at each use.
     "a: &a {x: ${env.X}}\nb: *a\nc: {<<: *a}": [

@@ -7,8 +7,8 @@ import time
 import pytest
 from attrs import evolve
 
-from llamaswap.upstream.ending import describe
-from llamaswap.upstream.process import Supervision
+from llamaswap.upstream.ending import describe_exit
+from llamaswap.upstream.supervision import Supervision
 from tests.upstream.runs import fake, python, running, stopped_by
 
 if sys.platform == "win32":
@@ -30,7 +30,7 @@ HANG = "import time; time.sleep(60)"
     ],
 )
 def test_the_end_in_words(status: int | None, sentence: str) -> None:
-    assert describe(status) == sentence
+    assert describe_exit(status) == sentence
 
 
 async def test_the_stop_command_asks_instead_of_a_signal() -> None:
