@@ -79,17 +79,21 @@ def build_groups(
         report: where faults go.
         unread: names that are not among them because of a mistake.
     """
-    by_id = {text: name for name, text in _named(routing.groups) if ids.get(text) == text}
+    by_id = {
+        text: name
+        for name, text in _named(routing.groups)
+        if ids.get(text) == text and name != DEFAULT_GROUP
+    }
     members = _Members(ids, by_id, unread, report)
     rules: list[GroupRule] = []
     for name, value in routing.groups.items():
         path = (*routing.path, name)
-        if name == DEFAULT_GROUP:
-            text = "the group name {found} is reserved for models without a group"
-            report.fault(path, Problem(text, "another name", repr(name)))
-            continue
         values = section_at(value, path, report)
         group = structure(GroupSection, values, path, report)
+        if name == DEFAULT_GROUP:
+            # There are such files, and the reference serves them, but for the members.
+            report.warn(path, _RESERVED)
+            continue
         places = kept_places(values.get("members"), (*path, "members"))
         found = [
             members.claim(text, name, place)
@@ -107,6 +111,15 @@ def _named(groups: Mapping[str, Plain]) -> Iterator[tuple[str, str]]:
         for text in members if isinstance(members, list) else ():
             if isinstance(text, str):
                 yield name, text
+
+
+_RESERVED = Problem(
+    "the group name {found} is reserved for the models that are in no group: nothing that stands "
+    "here has an effect",
+    "another name",
+    repr(DEFAULT_GROUP),
+    "give the group another name",
+)
 
 
 @define
@@ -160,8 +173,9 @@ def _new_style(
             text = "routing.router.settings.matrix is not set, but use asks for it"
             report.fault((*_ROUTER, "use"), Problem(text, "a matrix in the settings", "none"))
             return Routing(path)
-        here = (*_SETTINGS, "matrix")
-        return Routing(here, matrix=matrix)
+        if groups:
+            report.warn(path, "the groups have no effect with use: matrix")
+        return Routing((*_SETTINGS, "matrix"), matrix=matrix)
     if report.is_tainted((*_ROUTER, "use")):
         return Routing(path)
     _check_use(router, report)

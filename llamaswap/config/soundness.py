@@ -24,6 +24,7 @@ from llamaswap.config.models import COMFY
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.text import strip_comments
 from llamaswap.errors import Fault
+from llamaswap.policy.eviction import DEFAULT_GROUP
 
 _SINGLE: Mapping[Any, tuple[tuple[type, ...], str]] = {
     str: ((str,), "a text"),
@@ -74,6 +75,7 @@ def misfits(config: Config) -> tuple[Fault, ...]:
     if not report.faults:
         _check_numbers(config, report)
         _check_references(config, report)
+        _check_groups(config, report)
         build_filled(document_of(config), report, {})
     return report.faults
 
@@ -111,6 +113,14 @@ def _check_references(config: Config, report: Report) -> None:
         for path, name in dict.fromkeys(left_over(texts, ("models", model))):
             if name in RESERVED and (name != "PID" or path[-1] != "cmdStop"):
                 report.fault(path, evolve(_UNFILLED[name], found=f"${{{name}}}"))
+
+
+def _check_groups(config: Config, report: Report) -> None:
+    """Refuse a group that a file could not have either: there it has no effect, here it would."""
+    for rule in config.groups:
+        if rule.name == DEFAULT_GROUP:
+            text = "the group name {found} is reserved for the models that are in no group"
+            report.fault(("groups", rule.name), Problem(text, "another name", repr(rule.name)))
 
 
 _BY_LOADING = "only loading a file fills in {found}"

@@ -28,8 +28,8 @@ _NO_TEXT = ("unexpected document indicator", "unexpected document separator")
 _ALIKE = "indent alike what belongs together"
 _QUOTE = "put quotes around a text"
 _CLOSE = "close the quote"
-_FENCE = "remove this line: it is about the YAML, and no part of it"
 _UNMARK = "remove the byte order mark, with which the line begins, as where files are joined"
+_FENCE = "remove this line: it is about the YAML, and no part of it"
 
 _EXPECTED = re.compile(r"(?<!un)expected (?:the )?(.+?)(?:, but (?:found|got) .*)?$", re.DOTALL)
 _IN_OUR_WORDS = {

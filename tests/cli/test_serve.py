@@ -22,6 +22,8 @@ from tests.house.commands import running, write_config
 from tests.house.houses import config_of, group, model
 from tests.processes import marked, nothing_left
 
+MODEL = "models: {m: {cmd: 's ${PORT}'}}\n"
+
 NEEDS_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX's")
 
 
@@ -76,7 +78,7 @@ def test_a_fault_is_told_with_its_line_and_key(
     )
 
 
-@pytest.mark.parametrize("text", ["modls: {}\nmodels: [x]\n", "modls: {}\napiKeys: [x]\n"])
+@pytest.mark.parametrize("text", ["modls: {}\nmodels: [x]\n", "modls: {}\napiKeys: [x]\n" + MODEL])
 def test_warnings_are_told_beside_the_faults(
     capsys: pytest.CaptureFixture[str], path: Path, text: str
 ) -> None:
@@ -90,7 +92,7 @@ def test_warnings_are_told_beside_the_faults(
 def test_every_key_without_behaviour_is_named(
     capsys: pytest.CaptureFixture[str], path: Path
 ) -> None:
-    path.write_text("apiKeys: [secret]\nsendLoadingState: true\nmodels: {}\n")
+    path.write_text("apiKeys: [secret]\nsendLoadingState: true\n" + MODEL)
 
     assert refusal_of(capsys, "-config", str(path)) == (
         f"llama-swap: {path}:1:1: `apiKeys` and `sendLoadingState` are not supported yet; "

@@ -14,11 +14,12 @@ from llamaswap.config.files import Source
 
 
 def _gathered(*given: object, folder: Path | None = None) -> tuple[list[str], list[str]]:
-    """Return the names of what is found, without folders, and what is told."""
+    """Return the names of what can be read, without folders, and what is told."""
     report = Report()
     source: Any = given[0] if len(given) == 1 else given or None
     found = files.gather(source, folder, report)
-    return [Path(each.name).name for each in found], [str(fault) for fault in report.faults]
+    names = [Path(each.name).name for each in found if each.obstacle is None]
+    return names, [str(fault) for fault in report.faults]
 
 
 def test_files_come_first_then_the_folder_in_the_order_of_bytes(tmp_path: Path) -> None:
@@ -92,6 +93,14 @@ def test_everything_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_that_is_being_edited_is_not_taken_for_one_more(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("")
+    (tmp_path / ".#a.yaml").symlink_to("somebody@home.1234:1700000000")
+    (tmp_path / ".#b.yaml").symlink_to("a.yaml")
+
+    assert _gathered(folder=tmp_path) == ([".#b.yaml", "a.yaml"], [])
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX's")
 def test_nobody_waits_for_a_pipe_that_lies_in_a_folder(tmp_path: Path) -> None:
     if sys.platform != "win32":
@@ -99,6 +108,16 @@ def test_nobody_waits_for_a_pipe_that_lies_in_a_folder(tmp_path: Path) -> None:
     told = f"{tmp_path / 'a.yaml'}: the file cannot be read: it is a pipe"
 
     assert _gathered(folder=tmp_path) == ([], [told])
+
+
+def test_file_and_folder_that_are_mixed_up_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("")
+
+    _, (told,) = _gathered(tmp_path)
+    assert told.endswith("; give a folder with -config-dir")
+    _, (told,) = _gathered(folder=file)
+    assert told.endswith("; give a file with -config")
 
 
 def test_paths_that_no_system_takes_are_told() -> None:

@@ -123,7 +123,6 @@ def test_what_the_loader_takes_is_valid(text: str) -> None:
         ("store: {}", "$.store"),
         ("store: {path: ''}", "$.store.path"),
         ("store: {path: null}", "$.store.path"),
-        ("peers: {p: null}", "$.peers.p"),
         ("peers: {p: {proxy: null, models: [a]}}", "$.peers.p.proxy"),
         ("peers: {p: {proxy: 'http://h', models: null}}", "$.peers.p.models"),
         ("profiles: {n: null}", "$.profiles.n"),

@@ -281,7 +281,6 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "i52 list": ("- a", ("top-level must be a mapping",)),
     "i52 tab": ("models:\n\ta: 1", ("parse error", ":2:", "tabs")),
     "i52 bracket": ("models: [", ("parse error",)),
-    "a group of our own": ("groups: {(default): {}}", ("(default)", "reserved")),
 }
 
 
