@@ -18,8 +18,14 @@ from llamaswap.config.text import Word, open_quote, written_words
 
 _NO_SHELL = "since no shell is used"
 
+_SUSPECT = re.compile(r"[&|;<>^`$~%{\[#\x80-\U0010ffff]|\A\s*\w+=")
+"""Nothing of all this is written without one of them: most commands need no second look."""
+
+_OWN = "|".join((*RESERVED, *map(str.lower, RESERVED)))
 _OPERATOR = re.compile(
-    r"&&|\|\|?|;|&|<<?|(?:[0-9]|&)?>>?(?:&[0-9])?[\w./~-]*|.*(?:\$\(|`).*", re.DOTALL
+    r"&&|\|\|?|;|&|\^|<<?|(?:[0-9]|&)?>>?(?:&[0-9])?[\w./~-]*"
+    rf"|.*(?:\$\((?!(?:{_OWN})\))|`).*",
+    re.DOTALL,
 )
 """Words that a shell would act on. None begins with ``<|``: so do tokens of models."""
 
@@ -27,17 +33,14 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _HOME = re.compile(r"(?:[^=]*=)?~/")
 _JSON = re.compile(r"""(?:[^="'\\]*=)?[{\[]+\"""")
 
-_OWN = "|".join((*RESERVED, *map(str.lower, RESERVED)))
 _VARIABLES = (
     re.compile(rf"(?<![\\$\w])\$([A-Z_][A-Z0-9_]*|{_OWN})(?!\w)"),
+    re.compile(rf"\$\(({_OWN})\)"),
     # Capitals alone: ``%Y%m%d`` is the form of a date.
     re.compile(rf"(?<!%)%([A-Z_][A-Z0-9_]+|{_OWN})%"),
     re.compile(rf"(?<![{{$])\{{({_OWN})\}}(?!\}})"),
 )
 """How variables are written elsewhere."""
-
-_SIGNS = frozenset("$%{~")
-"""None of all this is written without one of them."""
 
 _SHELL = re.compile(
     r"(?:.*[/\\])?(?:(?:ba|da|z|k|c|tc|fi|a)?sh|su|runuser|nix-shell|tmux|perl|awk)(?:\.exe)?"
@@ -55,7 +58,7 @@ _PASTED = (
 )
 """Letters that only look like those of a command, what they are not, and what is meant."""
 
-_CONTROL = re.compile(r"[\x01-\x08\x0b-\x1f\x7f-\x9f]|(?<=\b[A-Za-z]:)[\t\n]")
+_CONTROL = re.compile(r"[\x01-\x1f\x7f-\x9f](?:(?<![\t\n])|(?<=\b[A-Za-z]:[\t\n]))")
 """Characters that nobody types; those that divide lines and words only behind a drive."""
 
 _ESCAPES = dict(zip("\a\b\t\n\v\f\r\x1b\x85", "abtnvfreN", strict=True))
@@ -75,15 +78,15 @@ def oddities(command: str, *, is_stop: bool = False, is_folded: bool = False) ->
         yield Problem(text, found=quote)
         return
     words = written_words(command)
+    if not _SUSPECT.search(" ".join(word.filled for word in words)):
+        return
     before = tuple(takewhile(lambda word: word.written != "#", words))
     if len(before) < len(words):
         text = "what follows # is no comment: only whole lines that begin with # are"
         yield Problem(text, suggestion="with | in place of > lines stay whole" if is_folded else "")
     if not command.isascii():
         yield from _pasted(before)
-    habits = list(_shell_habits(before))
-    if not _SIGNS.isdisjoint(command):
-        habits += _variables(before, is_stop=is_stop)
+    habits = [*_shell_habits(before), *_variables(before, is_stop=is_stop)]
     if habits and not any(_is_called(word, _REREADER) for word in before):
         yield from habits
 

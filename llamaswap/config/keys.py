@@ -96,13 +96,19 @@ def _unknown(key: str, keys: Keys, path: KeyPath, pattern: KeyPath) -> Problem:
     near, advice = plain.get(word), _OTHERWISE.get(pattern, {}).get(word, "")
     if near is None and not advice:
         known = (name for name in KEYS.get(word, ()) if name in keys)
-        near = next(known, None) or plain.get(mistyped(word, plain) or "")
+        near = next(known, None) or plain.get(mistyped(word, plain) or _begun(word, plain))
     expected = _expected(keys, path, pattern)
     if near is not None:
         hint = f"did you mean {near!r}?"
         return Problem("unknown key {found}", expected, repr(key), hint, joint=", ")
     hint = advice or _opposite(word, plain) or _elsewhere(word, path, pattern)
     return Problem("unknown key {found}: it has no effect here", expected, repr(key), hint)
+
+
+def _begun(word: str, known: Iterable[str]) -> str:
+    """Return the only one of ``known`` that ``word`` is the beginning of, and half of it."""
+    begun = [other for other in known if other.startswith(word) and len(other) <= 2 * len(word)]
+    return begun[0] if len(begun) == 1 else ""
 
 
 def _expected(keys: Keys, path: KeyPath, pattern: KeyPath) -> str:
@@ -121,7 +127,9 @@ def _elsewhere(word: str, path: KeyPath, pattern: KeyPath) -> str:
     """Say where ``word`` belongs, or what has this name in other tools; empty if nobody knows."""
     if places := _levels(word, pattern):
         return f"it belongs to {' or '.join(_called(place[:-1], path) for place in places)}"
-    meant = [place for name in KEYS.get(word, ()) for place in _levels(folded(name), pattern)]
+    # Other sections are about one thing each, which is none of those.
+    names = KEYS.get(word, ()) if pattern in _OTHERWISE else ()
+    meant = [place for name in names for place in _levels(folded(name), pattern)]
     return f"did you mean {_called(meant[0], path)!r}?" if meant else ""
 
 

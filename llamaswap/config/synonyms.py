@@ -39,8 +39,10 @@ KEYS: Mapping[str, tuple[str, ...]] = _by_word(
         "concurrencyLimit": (
             "concurrency maxconcurrency maxconcurrent maxconcurrentrequests maxrequests"
         ),
+        "connect": "connecttimeout connectiontimeout dialtimeout",
         "env": "environment environmentvariables environ envs envvars",
         "evict_costs": "costs evictioncosts",
+        "every": "interval period",
         "globalTTL": "ttl defaultttl idletimeout keepalive",
         "healthCheckTimeout": "loadtimeout starttimeout startuptimeout timeoutstartsec",
         "logLevel": "debug verbose verbosity",
@@ -53,6 +55,7 @@ KEYS: Mapping[str, tuple[str, ...]] = _by_word(
         "preload": "startup autostart autoload warmup loadonstartup",
         "priority": "priorities",
         "proxy": "url baseurl apibase proxyurl upstream endpoint backend address",
+        "responseHeader": "responseheadertimeout headertimeout",
         "setParams": "defaultparams overrideparams extrabody",
         "startPort": "baseport firstport portstart portrange",
         "stripParams": "strip dropparams removeparams",

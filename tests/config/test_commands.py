@@ -17,6 +17,7 @@ ODD: dict[str, list[str]] = {
     "srv 2>&1": [f"'2>&1' is given to the program as an argument, {NO_SHELL}"],
     "srv >/a.log": [f"'>/a.log' is given to the program as an argument, {NO_SHELL}"],
     "srv $(x)": [f"'$(x)' is given to the program as an argument, {NO_SHELL}"],
+    "srv --a ^\n --b": [f"'^' is given to the program as an argument, {NO_SHELL}"],
     "sh -c a && b": [f"'&&' is given to the program as an argument, {NO_SHELL}"],
     'srv "a b $X': ['the quote " is never closed: all that follows it is one argument'],
     "srv # a note && $X": ["what follows # is no comment: only whole lines that begin with # are"],
@@ -33,6 +34,7 @@ ODD: dict[str, list[str]] = {
     "srv -m ~/a.gguf --b=~/c": [AT_HOME],
     "srv $HOME/x ${HOME} -p=$HOME": ["$HOME is not filled in; write ${env.HOME}"],
     'srv -m "$HOME/x y"': ["$HOME is not filled in; write ${env.HOME}"],
+    "srv -p=$(PORT)": ["$(PORT) is not filled in; write ${PORT}"],
     "srv $PORT": ["$PORT is not filled in; write ${PORT}"],
     "srv --port=$port": ["$port is not filled in; write ${PORT}"],
     "srv {PORT} %PORT%": [

@@ -81,6 +81,10 @@ ADVISED: dict[str, tuple[dict[str, Plain], str]] = {
         {"models": {"a": {"stop_cmd": 1}}},
         "models.a.stop_cmd: unknown key 'stop_cmd', did you mean 'cmdStop'?",
     ),
+    "the beginning of a word": (
+        {"models": {"a": {"timeouts": {"idle": 1}}}},
+        "models.a.timeouts.idle: unknown key 'idle', did you mean 'idleConn'?",
+    ),
     "what depends on the section": (
         {"peers": {"p": {"token": 1}}},
         "peers.p.token: unknown key 'token', did you mean 'apiKey'?",
