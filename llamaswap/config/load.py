@@ -128,7 +128,7 @@ def _load(gathered: Iterable[Source], environ: Mapping[str, str], report: Report
     if not is_whole or any(part.is_broken for part in parts):
         # What is missing would look like mistakes in what is there.
         return Config()
-    return build(top, report)
+    return build(top, report, environ)
 
 
 def _read(source: Source, environ: Mapping[str, str]) -> Part:
