@@ -80,7 +80,7 @@ def foresee(old: Config, new: Config, running: Mapping[ModelId, object]) -> tupl
             model,
             step,
             _process_changes(now[model], new, model) if step == "replace" else (),
-            _changes_at_once(old, new, model),
+            _changes_at_once(old, new, model, step),
         )
         for model, step in sorted(steps.items())
     )
@@ -104,10 +104,14 @@ def _process_changes(before: ModelSpec, new: Config, model: ModelId) -> tuple[st
     return _differing(_process_parts(before), _process_parts(after)) or ("port",)
 
 
-def _changes_at_once(old: Config, new: Config, model: ModelId) -> tuple[str, ...]:
+def _changes_at_once(old: Config, new: Config, model: ModelId, step: Step) -> tuple[str, ...]:
     if model not in old.models or model not in new.models:
         return ()
-    return _differing(_other_parts(old, model), _other_parts(new, model))
+    differing = _differing(_other_parts(old, model), _other_parts(new, model))
+    if step != "replace":
+        return differing
+    # The process that goes is looked after as before.
+    return tuple(part for part in differing if part not in _OF_A_PROCESS)
 
 
 def _differing(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, ...]:
@@ -122,6 +126,9 @@ def _process_parts(specification: ModelSpec) -> dict[str, object]:
         "environment": upstream.env,
         "address": (specification.target, upstream.address, upstream.obstacle),
     }
+
+
+_OF_A_PROCESS = frozenset({"stop command", "health check", "time limits"})
 
 
 def _other_parts(config: Config, model: ModelId) -> dict[str, object]:

@@ -22,7 +22,7 @@ from attrs import define, evolve, field, frozen
 from llamaswap.config.load import Attempt
 from llamaswap.config.schema import Config
 from llamaswap.config.soundness import misfits
-from llamaswap.errors import ConfigError, SwapError
+from llamaswap.errors import ConfigError, Fault, SwapError
 from llamaswap.fleet import fleet_of, usable
 from llamaswap.planning import foresee, keep_ports, steps_to
 from llamaswap.policy.messages import Ticket
@@ -57,6 +57,7 @@ class ReloadListeners:
 NOBODY = ReloadListeners()
 
 _ENDED = "the router has ended"
+_UNFORESEEN = "reading it failed in a way that llamaswap did not foresee; see its log"
 
 
 @define(eq=False)
@@ -283,8 +284,7 @@ class _Reloads:
     async def _put_in_force(self, config: Config | None) -> _Drain | SwapError:
         """Put ``config``, or what stands in the files, in force; it cannot be: say why."""
         try:
-            new = await self._read() if config is None else config
-            new = await do_aside(partial(usable, new, is_loaded=config is None))
+            new = await self._prepare(config)
         except ConfigError as exc:
             self._front.faults = exc.faults
             logger.warning("reload: the old configuration stays, because of: %s", exc)
@@ -294,6 +294,17 @@ class _Reloads:
         except SwapError as exc:
             # The router has ended, and with it whatever could be reloaded.
             return exc
+
+    async def _prepare(self, config: Config | None) -> Config:
+        try:
+            new = await self._read() if config is None else config
+            return await do_aside(partial(usable, new, is_loaded=config is None))
+        except ConfigError:
+            raise
+        except Exception as exc:
+            # Whatever stands in a file, it must not end what is served.
+            logger.exception("reload: failed in a way that llamaswap did not foresee")
+            raise ConfigError((Fault("", _UNFORESEEN),)) from exc
 
     async def _read(self) -> Config:
         attempt = await _attempt(self._load)

@@ -109,6 +109,12 @@ def test_how_a_process_is_looked_after_is_no_reason_to_replace_it(
     assert foreseen(RUNNING, Config({A: entry})) == (Change(A, "keep", (), (part,)),)
 
 
+def test_a_process_that_goes_is_looked_after_as_before() -> None:
+    entry = evolve(RUNNING.models[A], cmd="z", cmd_stop="z", unload_timeout=3, ttl=9)
+
+    assert foreseen(RUNNING, Config({A: entry})) == (Change(A, "replace", ("command",), ("ttl",)),)
+
+
 def test_another_health_check_timeout_is_no_reason_to_replace_a_process() -> None:
     new = evolve(RUNNING, health_check_timeout=30)
 

@@ -146,6 +146,25 @@ async def test_keys_that_would_do_nothing_are_a_fault_like_any_other() -> None:
         assert front.faults is not None
 
 
+async def test_what_nobody_foresaw_is_told_and_the_house_stands(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_config: Config, **_how: bool) -> Config:
+        raise ZeroDivisionError
+
+    async with opened(files(NEW).load) as (front, reloader):
+        with monkeypatch.context() as patch:
+            patch.setattr("llamaswap.reload.usable", fail)
+            with pytest.raises(ConfigError, match="did not foresee; see its log"):
+                await reloader.reload()
+        assert front.faults is not None
+        assert front.snapshot.config is OLD
+        assert await reloader.reload() == Plan(keep=(A,), add=(B,))
+        assert front.faults is None
+
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_those_who_ask_during_a_reload_share_exactly_one_more() -> None:
     found = files(OLD, NEW, is_slow=True)
     plans: list[Plan] = []

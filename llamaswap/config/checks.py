@@ -138,7 +138,14 @@ def _word(text: str, known: tuple[str, ...], key: str, default: str, report: Rep
         return word
     used = f"{default} is used" if default else "none is used"
     sentence, expected = f"unknown {key} {{found}}: {used}", f"one of {', '.join(known)}"
-    report.warn((key,), misnamed(sentence, text, known, expected=expected))
+    problem = misnamed(sentence, text, known, expected=expected)
+    # A word that is near says as well what was expected.
+    told = (
+        problem
+        if problem.suggestion
+        else evolve(problem, text=f"{sentence}; expected {{expected}}")
+    )
+    report.warn((key,), told)
     return default
 
 

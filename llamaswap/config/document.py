@@ -131,6 +131,9 @@ class Report:
     merged: set[KeyPath] = field(factory=set[KeyPath], init=False)
     """What a mapping has from another one, by ``<<``."""
 
+    filled: dict[KeyPath, str] = field(factory=dict[KeyPath, str], init=False)
+    """What was written where a macro has filled in something."""
+
     folded: set[KeyPath] = field(factory=set[KeyPath], init=False)
     """Texts whose lines were joined."""
 

@@ -25,6 +25,8 @@ class Source:
 
     raw: bytes
     path: Path | None = None
+    obstacle: OSError | ValueError | None = None
+    """Why it cannot be read; then it is empty."""
 
 
 def gather(
@@ -32,7 +34,7 @@ def gather(
 ) -> tuple[Source, ...]:
     """Read what was given, then the YAML files of ``folder`` in the order of their names.
 
-    What cannot be read is left out, and ``report`` says why.
+    ``report`` says what cannot be read, and why.
     """
     if given is None and folder is None:
         text = "there is no configuration: give at least one of {expected}"
@@ -53,13 +55,18 @@ def gather(
 def digest_of(sources: Sequence[Source]) -> str:
     """Return a SHA-256 in hex of what was read: of one file, what ``sha256sum`` prints.
 
-    Of several it is that of the lines that ``sha256sum`` prints for them.
+    Of several it is that of the lines that ``sha256sum`` prints for them. In place of
+    what cannot be read stands why.
     """
-    digests = [hashlib.sha256(source.raw).hexdigest() for source in sources]
+    digests = [hashlib.sha256(_told(source)).hexdigest() for source in sources]
     if len(digests) == 1:
         return digests[0]
     lines = (f"{digest}  {source.name}\n" for digest, source in zip(digests, sources, strict=True))
     return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
+
+
+def _told(source: Source) -> bytes:
+    return source.raw if source.obstacle is None else os.fsencode(str(source.obstacle))
 
 
 def _list_folder(folder: Path | None, files: Sequence[Path], report: Report) -> list[Path]:
@@ -74,6 +81,7 @@ def _list_folder(folder: Path | None, files: Sequence[Path], report: Report) -> 
                 for entry in entries
                 if entry.name.endswith((".yml", ".yaml"))
                 and not entry.is_dir(follow_symlinks=False)
+                and not _is_lock(entry)
             ]
     except (OSError, ValueError) as exc:
         hint = "give a file with -config" if os.path.isfile(folder) else ""  # noqa: PTH113 - never fails
@@ -92,6 +100,11 @@ def _list_folder(folder: Path | None, files: Sequence[Path], report: Report) -> 
     return listed
 
 
+def _is_lock(entry: os.DirEntry[str]) -> bool:
+    """Say whether it is how Emacs marks a file that is being edited: a link to nowhere."""
+    return entry.name.startswith(".#") and entry.is_symlink() and not Path(entry.path).exists()
+
+
 def _absolute(path: Path) -> str:
     # Links are not followed: two names of one file are two files.
     return os.path.normpath(path.absolute())
@@ -100,11 +113,10 @@ def _absolute(path: Path) -> str:
 def _read_all(
     files: Iterable[Path], report: Report, *, are_listed: bool = False
 ) -> tuple[Source, ...]:
-    read = (_read(file, report, is_listed=are_listed) for file in files)
-    return tuple(source for source in read if source is not None)
+    return tuple(_read(file, report, is_listed=are_listed) for file in files)
 
 
-def _read(path: Path, report: Report, *, is_listed: bool) -> Source | None:
+def _read(path: Path, report: Report, *, is_listed: bool) -> Source:
     try:
         if is_listed:
             _refuse_pipe(path)
@@ -113,7 +125,7 @@ def _read(path: Path, report: Report, *, is_listed: bool) -> Source | None:
         is_mistaken = not is_listed and os.path.isdir(path)  # noqa: PTH112 - never fails
         hint = "give a folder with -config-dir" if is_mistaken else ""
         report.fault((), _unreadable("file", exc, hint), Place(0, 0, str(path)))
-        return None
+        return Source(str(path), b"", path, exc)
 
 
 def _refuse_pipe(path: Path) -> None:

@@ -18,6 +18,7 @@ from llamaswap.config.names import refuse_unknown
 from llamaswap.config.sections import GroupSection
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.policy.eviction import DEFAULT_GROUP, GroupRule
+from llamaswap.policy.near_names import suggestion
 from llamaswap.policy.rules import ModelId
 from llamaswap.policy.unread import EVERYTHING_READ, Unread
 
@@ -186,9 +187,10 @@ def _new_style(
 def _check_use(router: Mapping[str, Plain], report: Report) -> None:
     use = router.get("use")
     if use not in (*_BY_GROUPS, "matrix") and not report.is_tainted((*_ROUTER, "use")):
-        problem = Problem(
-            "unknown router: expected {expected}, found {found}", "group or matrix", describe(use)
-        )
+        text, hint = "unknown router: expected {expected}, found {found}", ""
+        if isinstance(use, str):
+            hint = suggestion(use, ("group", "matrix"))
+        problem = Problem(text, "group or matrix", describe(use), hint)
         report.fault((*_ROUTER, "use"), problem)
 
 

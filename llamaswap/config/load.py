@@ -32,8 +32,8 @@ class Attempt:
     """What came of reading the configuration once."""
 
     digest: str
-    """Of the bytes that were read, also of bad ones (see `Config.digest`); empty: not
-    everything could be read."""
+    """Of the bytes that were read, also of bad ones (see `Config.digest`), and of why
+    others could not be."""
 
     outcome: Config | ConfigError
 
@@ -90,7 +90,8 @@ def attempt_config(
     gathered = files.gather(source, config_dir, report)
     if len(gathered) == 1:
         report.file = gathered[0].name
-    digest = "" if report.faults else files.digest_of(gathered)
+    digest = files.digest_of(gathered)
+    gathered = tuple(source for source in gathered if source.obstacle is None)
     config = _load(gathered, os.environ if environ is None else environ, report)
     if report.faults:
         return Attempt(digest, ConfigError(report.faults), report.warnings)

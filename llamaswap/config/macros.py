@@ -98,6 +98,8 @@ def substitute(value: Plain, scope: Scope, path: KeyPath, report: Report) -> Pla
             expanded = expand(value, scope.macros)
             if expanded is None:
                 report.fault(path, _TOO_LONG)
+            elif expanded != value:
+                report.filled[path] = value
             return expanded
         case list():
             return [

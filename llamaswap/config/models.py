@@ -27,6 +27,11 @@ COMFY = "comfyui_auto"
 COMFY_CONCURRENCY = 50
 """Requests at one time that such a model takes at least, as in the reference."""
 
+NO_CHECK = "none"
+"""The word in place of a path that lets a model count as ready without a question."""
+
+_NO_CHECKS = frozenset({NO_CHECK, "false", "off", "no", "null", "disabled", "skip"})
+
 
 def build_models(sections: Mapping[str, Plain], report: Report) -> dict[ModelId, ModelConfig]:
     """Return the models of ``sections``, the filled ``models`` of the file, in its order."""
@@ -83,6 +88,7 @@ def check_model(
         )
     if not report.is_tainted((*path, "proxy")):
         check_url(model.proxy, (*path, "proxy"), report, "so the model cannot be started")
+    _check_endpoint(model.check_endpoint, (*path, "checkEndpoint"), report)
     _check_numbers(model, path, report)
     _check_capabilities(model.capabilities, path, values, report)
     _check_commands(model, path, report)
@@ -156,6 +162,13 @@ def _check_numbers(model: ModelConfig, path: KeyPath, report: Report) -> None:
                 str(model.unload_timeout),
             ),
         )
+
+
+def _check_endpoint(endpoint: str, path: KeyPath, report: Report) -> None:
+    word = endpoint.strip()
+    if word != NO_CHECK and word.lower() in _NO_CHECKS:
+        text, hint = "{found} is taken for a path", f"write {NO_CHECK} if the model is not asked"
+        report.warn(path, Problem(text, f"a path, or {NO_CHECK}", quoted(word), hint))
 
 
 def _check_capabilities(

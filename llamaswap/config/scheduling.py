@@ -20,6 +20,7 @@ from llamaswap.config.unread import unread_keys
 from llamaswap.policy.matrix import Matrix, compile_matrix
 from llamaswap.policy.matrix_language import Finding
 from llamaswap.policy.matrix_links import Surroundings, problems_of
+from llamaswap.policy.near_names import suggestion
 from llamaswap.policy.rules import ModelId
 from llamaswap.policy.unread import EVERYTHING_READ, Unread
 
@@ -47,10 +48,11 @@ def build_scheduling(
         report: where faults and warnings go.
         unread: names that are not among them because of a mistake.
     """
-    if section.scheduler.use not in {"", "fifo"}:
-        found = describe(section.scheduler.use)
+    use = section.scheduler.use
+    if use not in {"", "fifo"}:
         text = "unknown scheduler: expected {expected}, found {found}"
-        report.fault((*_SCHEDULER, "use"), Problem(text, "fifo", found))
+        problem = Problem(text, "fifo", describe(use), suggestion(use, ("fifo",)))
+        report.fault((*_SCHEDULER, "use"), problem)
     fifo = section.scheduler.settings.fifo
     priority: dict[ModelId, int] = {}
     for name, number in fifo.priority.items():

@@ -29,6 +29,7 @@ _ALIKE = "indent alike what belongs together"
 _QUOTE = "put quotes around a text"
 _CLOSE = "close the quote"
 _UNMARK = "remove the byte order mark, with which the line begins, as where files are joined"
+_FENCE = "remove this line: it is about the YAML, and no part of it"
 
 _EXPECTED = re.compile(r"(?<!un)expected (?:the )?(.+?)(?:, but (?:found|got) .*)?$", re.DOTALL)
 _IN_OUR_WORDS = {
@@ -111,6 +112,11 @@ class Spot:
         return self.after.startswith("\t") or "\t" in line[: len(line) - len(line.lstrip())]
 
     @property
+    def is_fence(self) -> bool:
+        """The line only marks, where YAML is shown in a text, that it begins or ends."""
+        return (self.before + self.after).lstrip().startswith("```")
+
+    @property
     def is_first(self) -> bool:
         """The line begins there."""
         return not self.before.strip()
@@ -173,7 +179,8 @@ def _advice(context: str, problem: str, spot: Spot) -> str:
         return _ALIKE if spot.is_first else "put quotes around all of the value"
     is_special = "cannot start" in problem or "block node" in context
     is_reference = any(word in context + problem for word in ("anchor", "alias", "tag"))
-    return f"{_QUOTE} that begins so" if is_special or is_reference else ""
+    advice = _FENCE if spot.is_fence else f"{_QUOTE} that begins so"
+    return advice if is_special or is_reference else ""
 
 
 def _advice_in_brackets(problem: str, spot: Spot) -> str:

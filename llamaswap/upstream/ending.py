@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import trio
 
 from llamaswap.upstream.spawn import Tree, spawn
+from llamaswap.upstream.supervision import InForce
 
 KILL_WITHIN = 5.0
 """Seconds from SIGKILL until a process counts as stuck. The kernel needs some
@@ -30,30 +31,45 @@ Note = Callable[[str], object]
 
 async def ask_to_end(
     tree: Tree,
-    stop_argv: Sequence[str],
+    in_force: InForce,
     environment: Mapping[str, str],
     note: Note,
-    *,
-    grace: float,
+    shield: trio.CancelScope,
 ) -> None:
     """Ask the tree to end and return at its leader's exit, or when the grace is over.
 
     Args:
       tree: what shall end; nothing happens if its leader has exited already.
-      stop_argv: the command that asks, ``${PID}`` standing for the leader's
-        pid; empty: SIGTERM to the group. If it fails, SIGTERM is sent too.
-      environment: of that command.
+      in_force: the command that asks, and the seconds for all of this. A command that
+        outlives the leader has the rest of them to clean up, then it is killed. Another
+        command is run, and another grace counts, as soon as it is in force.
+      environment: of the command.
       note: is told what went wrong with it.
-      grace: seconds for all of this. A command that outlives the leader has the
-        rest of them to clean up, then it is killed: `KILL_WITHIN` more at the most.
+      shield: the caller's; its deadline is moved to where all of this must be over.
     """
-    if tree.has_exited():
-        return
-    with trio.move_on_after(grace):
-        argv = [word.replace("${PID}", str(tree.pid)) for word in stop_argv]
-        if not argv or not await _run_stop_command(argv, environment, note):
-            tree.ask()
-        await tree.wait_exit()
+    asked: tuple[str, ...] | None = None
+    began = trio.current_time()
+    while not tree.has_exited():
+        supervision = in_force.supervision
+        over = began + supervision.stop_within
+        if trio.current_time() >= over:
+            return
+        shield.deadline = over + KILL_WITHIN
+        with in_force.until_replaced() as grace:
+            grace.deadline = over
+            if asked != supervision.stop_argv:
+                await _ask(tree, supervision.stop_argv, environment, note)
+                asked = supervision.stop_argv
+            await tree.wait_exit()
+
+
+async def _ask(
+    tree: Tree, stop_argv: Sequence[str], environment: Mapping[str, str], note: Note
+) -> None:
+    """Run the command; without one, or if it fails, send SIGTERM to the group."""
+    argv = [word.replace("${PID}", str(tree.pid)) for word in stop_argv]
+    if not argv or not await _run_stop_command(argv, environment, note):
+        tree.ask()
 
 
 async def sweep(tree: Tree) -> int | None:

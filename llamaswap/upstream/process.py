@@ -94,7 +94,7 @@ async def run_upstream(
     began = trio.current_time()
     tree = await _start(spec, environment)
     output = Output(on_output)
-    verdict, status, ways = Verdict.EXITED, None, in_force.supervision
+    verdict, status, allowed = Verdict.EXITED, None, 0.0
     async with trio.open_nursery() as nursery:
         # A server may write while it ends, so the pump outlives the cancellation;
         # its deadline comes in the `finally` below.
@@ -102,11 +102,10 @@ async def run_upstream(
         nursery.start_soon(output.pump, tree.output, pumping)
         try:
             verdict = await _serve(tree, in_force, is_healthy, output.nudge, began, on_ready)
+            allowed = in_force.supervision.ready_within
         finally:
-            ways = in_force.supervision
-            grace = ways.stop_within
-            with trio.move_on_after(grace + KILL_WITHIN, shield=True) as limit:
-                await ask_to_end(tree, ways.stop_argv, environment, output.note, grace=grace)
+            with trio.move_on_after(KILL_WITHIN, shield=True) as limit:
+                await ask_to_end(tree, in_force, environment, output.note, limit)
                 limit.deadline = trio.current_time() + KILL_WITHIN
                 status = await sweep(tree)
             pumping.deadline = trio.current_time() + PIPE_GRACE
@@ -120,7 +119,7 @@ async def run_upstream(
         return describe_exit(status)
     if verdict is Verdict.EXITED:
         raise StartError(f"{describe_exit(status)} before it was ready{output.tail.quote()}")
-    late = f"was still not healthy after {ways.ready_within:g} s"
+    late = f"was still not healthy after {allowed:g} s"
     raise StartError(f"{late}{output.tail.quote()}")
 
 

@@ -14,11 +14,12 @@ from llamaswap.config.files import Source
 
 
 def _gathered(*given: object, folder: Path | None = None) -> tuple[list[str], list[str]]:
-    """Return the names of what is found, without folders, and what is told."""
+    """Return the names of what can be read, without folders, and what is told."""
     report = Report()
     source: Any = given[0] if len(given) == 1 else given or None
     found = files.gather(source, folder, report)
-    return [Path(each.name).name for each in found], [str(fault) for fault in report.faults]
+    names = [Path(each.name).name for each in found if each.obstacle is None]
+    return names, [str(fault) for fault in report.faults]
 
 
 def test_files_come_first_then_the_folder_in_the_order_of_bytes(tmp_path: Path) -> None:
@@ -90,6 +91,14 @@ def test_everything_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         [],
         [f"{tmp_path / 'none'}: the folder cannot be read: No such file or directory"],
     )
+
+
+def test_a_file_that_is_being_edited_is_not_taken_for_one_more(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("")
+    (tmp_path / ".#a.yaml").symlink_to("somebody@home.1234:1700000000")
+    (tmp_path / ".#b.yaml").symlink_to("a.yaml")
+
+    assert _gathered(folder=tmp_path) == ([".#b.yaml", "a.yaml"], [])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX's")

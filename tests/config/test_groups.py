@@ -177,6 +177,17 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Plain], str]] = {
         _router(use="foo"),
         "routing.router.use: unknown router: expected group or matrix, found the text 'foo'",
     ),
+    "router with a capital": (
+        _router(use="Matrix"),
+        (
+            "routing.router.use: unknown router: expected group or matrix, found the text "
+            "'Matrix'; did you mean 'matrix'?"
+        ),
+    ),
+    "router that is a number": (
+        _router(use=5),
+        "routing.router.use: unknown router: expected group or matrix, found 5",
+    ),
     "routing of another kind": (
         {"routing": "x"},
         "routing: expected a mapping of keys, found the text 'x'",

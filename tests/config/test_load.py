@@ -376,10 +376,15 @@ def test_bad_files_have_a_digest_too(tmp_path: Path) -> None:
 
 def test_what_could_not_be_read_is_not_taken_for_what_is_empty(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
-    assert attempt_config(file).digest == ""
-
+    missing = attempt_config(file).digest
+    file.mkdir()
+    unreadable = attempt_config(file).digest
+    file.rmdir()
     file.write_bytes(b"")
-    assert attempt_config(file).digest == hashlib.sha256(b"").hexdigest()
+    empty = attempt_config(file).digest
+
+    assert empty == hashlib.sha256(b"").hexdigest()
+    assert len({missing, unreadable, empty}) == 3
 
 
 def _loads_or_explains(source: Path | str) -> None:

@@ -254,6 +254,30 @@ def test_a_comment_in_a_text_whose_lines_are_joined_is_a_warning(
     assert [told.message for told in config.warnings] == ([warning] if warning else [])
 
 
+@pytest.mark.parametrize("endpoint", ["None", "NONE ", "false", "off"])
+def test_word_that_is_meant_for_none_is_a_warning(endpoint: str) -> None:
+    report = Report()
+
+    model = check_model(ModelConfig(cmd="s", proxy=URL, check_endpoint=endpoint), M, {}, report)
+
+    assert model.check_endpoint == endpoint
+    assert [str(told) for told in report.warnings] == [
+        (
+            f"models.m.checkEndpoint: {endpoint.strip()!r} is taken for a path; "
+            "write none if the model is not asked"
+        )
+    ]
+
+
+@pytest.mark.parametrize("endpoint", ["none", " none ", "", "/none", "health"])
+def test_path_of_a_check_is_no_warning(endpoint: str) -> None:
+    report = Report()
+
+    check_model(ModelConfig(cmd="s", proxy=URL, check_endpoint=endpoint), M, {}, report)
+
+    assert report.warnings == ()
+
+
 def test_variable_without_a_value_is_a_warning() -> None:
     report = Report()
 
