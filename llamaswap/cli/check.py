@@ -51,11 +51,8 @@ def check(arguments: Sequence[str]) -> int:
 
 
 def _refusals(attempt: Attempt) -> list[Fault]:
-    """Say which keys keep the configuration from being served, although it can be read."""
-    config = attempt.outcome
-    if isinstance(config, ConfigError):
-        return []
-    faults = (unsupported((key,), config) for key in without_behaviour(config))
+    """Say which keys keep the configuration from being served, although they can be read."""
+    faults = (unsupported((key,), attempt.draft) for key in without_behaviour(attempt.draft))
     return sorted(faults, key=lambda fault: (fault.file, fault.line, fault.column))
 
 

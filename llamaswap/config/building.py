@@ -6,7 +6,7 @@ as it can, and leaves alone what a step before it has complained about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from attrs import evolve
 
@@ -29,11 +29,14 @@ from llamaswap.config.unread import unread_models, unread_peers
 from llamaswap.policy.unread import Unread
 
 
-def build(top: Mapping[str, Plain], report: Report) -> Config:
-    """Return what the document with the keys ``top`` asks for; faults go to ``report``."""
+def build(top: Mapping[str, Plain], report: Report, environment: Collection[str] = ()) -> Config:
+    """Return what the document with the keys ``top`` asks for; faults go to ``report``.
+
+    ``environment`` has the names of variables, for the advice.
+    """
     unsupported = survey(top, report)
     refuse_misplaced(top, report)
-    expansion = expand_document(top, report)
+    expansion = expand_document(top, report, environment)
     config = build_filled(expansion.document, report, expansion.slots)
     _warn_of_nothing(config, top, report)
     return evolve(

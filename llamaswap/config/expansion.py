@@ -6,9 +6,9 @@ no step needs to know that there were macros.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from llamaswap.config import keys
 from llamaswap.config.conversions import macro_text, misfit, to_integer, to_section
@@ -46,9 +46,15 @@ class Expansion:
     """The models that have a port."""
 
 
-def expand_document(document: Mapping[str, Plain], report: Report) -> Expansion:
-    """Fill what is known of ``document``; what cannot be filled goes to ``report``."""
+def expand_document(
+    document: Mapping[str, Plain], report: Report, environment: Collection[str] = ()
+) -> Expansion:
+    """Fill what is known of ``document``; what cannot be filled goes to ``report``.
+
+    ``environment`` has the names of variables, for the advice.
+    """
     scope = declare(document.get("macros"), ("macros",), report)
+    scope = evolve(scope, environment=frozenset(environment))
     expanded: dict[str, Plain] = {
         key: _filled(value, scope, (key,), report)
         for key, value in document.items()

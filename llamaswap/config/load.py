@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from llamaswap.config import files, sources
 from llamaswap.config.building import build
@@ -39,6 +39,9 @@ class Attempt:
 
     warnings: tuple[Fault, ...] = ()
     """What is odd but harmless, also where there are faults."""
+
+    draft: Config = field(factory=Config, repr=False)
+    """What could be read, also where there are faults: to look at, not to serve."""
 
     def loaded(self) -> Config:
         """Return the configuration.
@@ -94,10 +97,10 @@ def attempt_config(
     gathered = tuple(source for source in gathered if source.obstacle is None)
     config = _load(gathered, os.environ if environ is None else environ, report)
     if report.faults:
-        return Attempt(digest, ConfigError(report.faults), report.warnings)
+        return Attempt(digest, ConfigError(report.faults), report.warnings, config)
     paths = tuple(source.path for source in gathered if source.path is not None)
     config = evolve(config, warnings=report.warnings, sources=paths, digest=digest)
-    return Attempt(digest, config, report.warnings)
+    return Attempt(digest, config, report.warnings, config)
 
 
 def _require_types(source: object, config_dir: object, environ: object) -> None:
@@ -129,7 +132,7 @@ def _load(gathered: Iterable[Source], environ: Mapping[str, str], report: Report
     if not is_whole or any(part.is_broken for part in parts):
         # What is missing would look like mistakes in what is there.
         return Config()
-    return build(top, report)
+    return build(top, report, environ)
 
 
 def _read(source: Source, environ: Mapping[str, str]) -> Part:

@@ -197,7 +197,8 @@ class _Reading:
             if key is None:
                 continue
             if key in entries or (merges and merged):
-                self._repeated(key, key_node.place, (*path, key), borrowed=borrowed)
+                first = merged.place if merges and merged else entries[key].place
+                self._repeated(key, key_node.place, (*path, key), first, borrowed=borrowed)
             elif merges:
                 merged = child
             else:
@@ -245,9 +246,12 @@ class _Reading:
             self._fault((*path, text), exc.problem, node.place, borrowed=borrowed)
             return text
 
-    def _repeated(self, key: str, place: Place, path: KeyPath, *, borrowed: bool) -> None:
-        text = "the key {found} is already defined further up in the same mapping"
-        told = Problem(text, "each key once", repr(key), "remove one of the two")
+    def _repeated(
+        self, key: str, place: Place, path: KeyPath, first: Place, *, borrowed: bool
+    ) -> None:
+        text = "the key {found} is already defined in the same mapping, in line {detail}"
+        where = str(first.line)
+        told = Problem(text, "each key once", repr(key), "remove one of the two", detail=where)
         self._fault(path, told, place, borrowed=borrowed)
 
     def _scalar(self, node: Scalar, path: KeyPath, *, borrowed: bool) -> Plain:

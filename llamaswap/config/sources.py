@@ -11,7 +11,7 @@ import codecs
 import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 import yaml
@@ -299,9 +299,24 @@ class _Composer:
     def _anchored(self, name: str | None, place: Place) -> Node:
         if name not in self._anchors:
             known = [anchor for anchor in self._anchors if anchor is not None]
-            raise _BrokenError(syntax.unknown_anchor(str(name), known), place)
+            told = syntax.unknown_anchor(str(name), known, self._line_below(name))
+            raise _BrokenError(told, place)
         node = self._anchors[name]
         if node is None:
             text = "YAML parse error: the anchor {found} contains itself"
             raise _BrokenError(Problem(text, "an anchor further up", repr(name)), place)
         return node
+
+    def _line_below(self, name: str | None) -> int | None:
+        """Return the line of an anchor further down; ``None``: there is none in the document."""
+        rest = takewhile(lambda event: not isinstance(event, yaml.DocumentEndEvent), self._events)
+        lines = (
+            int(event.start_mark.line) + 1
+            for event in rest
+            if not isinstance(event, yaml.AliasEvent) and getattr(event, "anchor", "") == name
+        )
+        try:
+            return next(lines, None)
+        except (yaml.YAMLError, ValueError, OverflowError):
+            # What is broken further down is told when this is right.
+            return None

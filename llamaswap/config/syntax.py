@@ -144,8 +144,12 @@ def behind(spot: Spot) -> Problem:
     return Problem(text, "the end of the file", spot.found, advice)
 
 
-def unknown_anchor(name: str, known: Iterable[str]) -> Problem:
-    """Return the problem that no anchor ``name`` stands above its alias."""
+def unknown_anchor(name: str, known: Iterable[str], line_below: int | None = None) -> Problem:
+    """Return the problem that no anchor ``name`` stands above its alias, but maybe below."""
+    if line_below is not None:
+        text = "YAML parse error: unknown anchor {found}: it stands below, in line {detail}"
+        wanted, hint = "the name of an anchor above", "move it up, above this alias"
+        return Problem(text, wanted, repr(name), hint, detail=str(line_below))
     near = nearest(name, known)
     hint = f"did you mean '*{near}'?" if near else f"{_QUOTE} that begins with '*'"
     text = "YAML parse error: unknown anchor {found}: none of this name stands above"

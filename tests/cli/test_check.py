@@ -115,6 +115,18 @@ def test_what_keeps_it_from_being_served_is_told(
     assert capsys.readouterr().err.splitlines() == refused
 
 
+def test_it_is_told_beside_the_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = file_of(tmp_path, "logRequests: [1]\n" + UNSUPPORTED)
+
+    assert main(["check", "-config", file]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[:3] for line in said] == [
+        [f"{file}:1:1", "logRequests", "expected true or false, found a list"],
+        ["warning", f"{file}:5:5", "models.a.metadata"],
+        ["warning", f"{file}:6:1", "apiKeys"],
+    ]
+
+
 def test_programs_are_told_it_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = file_of(tmp_path, UNSUPPORTED)
 

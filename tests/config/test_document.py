@@ -140,6 +140,15 @@ def test_section_is_tainted_by_what_is_below_it() -> None:
     assert not report.is_tainted(("env", 0))
 
 
+def test_a_question_costs_no_look_at_all_faults() -> None:
+    report = Report()
+    for number in range(20_000):
+        report.taint(("models", str(number), "cmd"))
+
+    # With such a look it takes minutes.
+    assert not any(report.is_tainted(("models", str(n), "ttl")) for n in range(20_000))
+
+
 def test_what_one_file_says_becomes_known_of_the_whole() -> None:
     first = Report("b.yaml", {("a",): Place(1, 1), ("l", 0): Place(2, 2)})
     second = Report("a.yaml", {("a",): Place(7, 7), ("l", 0): Place(8, 8)})

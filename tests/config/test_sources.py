@@ -159,6 +159,13 @@ BROKEN = {
     "put quotes around a text that begins with '*'",
     "a: &base 1\nb: *bass": "f:2:4: YAML parse error: unknown anchor 'bass': none of this name "
     "stands above; did you mean '*base'?",
+    "a: *b\nc: *b\nd: &b 1": "f:1:4: YAML parse error: unknown anchor 'b': it stands below, in "
+    "line 3; move it up, above this alias",
+    # Neither behind the end nor behind what is broken.
+    "a: *b\n---\nd: &b 1": "f:1:4: YAML parse error: unknown anchor 'b': none of this name stands "
+    "above; put quotes around a text that begins with '*'",
+    "a: *b\nc: ]\nd: &b 1": "f:1:4: YAML parse error: unknown anchor 'b': none of this name stands "
+    "above; put quotes around a text that begins with '*'",
     "a: &a [*a]": "f:1:8: YAML parse error: the anchor 'a' contains itself",
     "a: 1\nb: \0": "f:2:4: YAML parse error: control character U+0000",
     "a: \ud800": "f:1:4: YAML parse error: control character U+D800",

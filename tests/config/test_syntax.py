@@ -248,6 +248,16 @@ def test_an_unknown_anchor(name: str, suggestion: str) -> None:
     assert (told.expected, told.found) == ("the name of an anchor above", repr(name))
 
 
+def test_an_anchor_that_stands_below() -> None:
+    told = unknown_anchor("late", ["base"], 7)
+
+    assert str(told) == (
+        "YAML parse error: unknown anchor 'late': it stands below, in line 7; "
+        "move it up, above this alias"
+    )
+    assert (told.expected, told.found) == ("the name of an anchor above", "'late'")
+
+
 @pytest.mark.parametrize(
     ("text", "column", "found", "suggestion"),
     [
