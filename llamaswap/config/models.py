@@ -14,7 +14,7 @@ from llamaswap.config.conversions import quoted, to_section, value_at
 from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.filters import UNSHARED, with_automatic_aliases
 from llamaswap.config.names import misnamed
-from llamaswap.config.ports import PortSlot
+from llamaswap.config.ports import BEARERS, PortSlot
 from llamaswap.config.schema import MODALITIES, CapabilitiesConfig, ModelConfig
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.config.text import split_command
@@ -60,20 +60,8 @@ def _with_slot(model: ModelId, config: ModelConfig, slot: PortSlot) -> ModelConf
     unheard = Report()
     blank = structure(ModelConfig, slot.fields, ("models", model), unheard)
     blank = with_automatic_aliases({model: blank}, unheard)[model]
-    unfilled = evolve(
-        config,
-        cmd=blank.cmd,
-        proxy=blank.proxy,
-        cmd_stop=blank.cmd_stop,
-        check_endpoint=blank.check_endpoint,
-        env=blank.env,
-        aliases=blank.aliases,
-        name=blank.name,
-        description=blank.description,
-        use_model_name=blank.use_model_name or None,
-        metadata=blank.metadata,
-        filters=blank.filters,
-    )
+    blank = evolve(blank, use_model_name=blank.use_model_name or None)
+    unfilled = evolve(config, **{bearer: getattr(blank, bearer) for bearer in BEARERS})
     return evolve(config, port=slot.number, unfilled=unfilled)
 
 

@@ -7,7 +7,7 @@ proxy address with a port that no command was told would never answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import cast
+from typing import Any, cast
 
 from attrs import define, evolve, field, fields, frozen
 
@@ -23,6 +23,20 @@ _COMMAND = "a cmd that uses ${PORT}"
 DEFAULT_PROXY = "http://localhost:${PORT}"
 """The ``proxy`` of a model that names none."""
 
+BEARERS = (
+    "cmd",
+    "proxy",
+    "cmd_stop",
+    "check_endpoint",
+    "env",
+    "aliases",
+    "name",
+    "description",
+    "use_model_name",
+    "metadata",
+    "filters",
+)
+"""The fields of a model that may have a port in them: texts, and what holds texts."""
 
 _COMPARED = tuple(attribute.name for attribute in fields(ModelConfig) if attribute.eq)
 
@@ -65,7 +79,7 @@ class Ports:
         _refuse_composed(model, filled, path, report)
 
         def rename(name: str) -> str:
-            new = _filled(name, port)
+            new = _written(name, port)
             _refuse_composed(name, new, (*path, *BY_ID, name), report)
             return new
 
@@ -81,23 +95,8 @@ def fill_port(model: ModelConfig, number: int) -> ModelConfig:
     blank = model.unfilled
     if blank is None:
         return model
-    name = blank.use_model_name
-    return evolve(
-        blank,
-        cmd=_filled(blank.cmd, number),
-        proxy=_filled(blank.proxy, number),
-        cmd_stop=_filled(blank.cmd_stop, number),
-        check_endpoint=_filled(blank.check_endpoint, number),
-        env=tuple(_filled(entry, number) for entry in blank.env),
-        aliases=tuple(_filled(alias, number) for alias in blank.aliases),
-        name=_filled(blank.name, number),
-        description=_filled(blank.description, number),
-        use_model_name=None if name is None else _filled(name, number),
-        metadata=_with_port_in_json(blank.metadata, number),
-        filters=_filters_with_port(blank.filters, number),
-        port=number,
-        unfilled=blank,
-    )
+    filled = {bearer: _filled(getattr(blank, bearer), number) for bearer in BEARERS}
+    return evolve(blank, **filled, port=number, unfilled=blank)
 
 
 def heed_edits(model: ModelConfig) -> ModelConfig:
@@ -121,19 +120,28 @@ def _bears_port(blank: ModelConfig, filled: ModelConfig, attribute: str) -> bool
     return bool(getattr(blank, attribute) != getattr(filled, attribute))
 
 
-def _filled(text: str, port: int) -> str:
+def _filled(value: object, port: int) -> Any:
+    """Return what stands in one of `BEARERS`, with the port in it."""
+    match value:
+        case str():
+            return _written(value, port)
+        case tuple():
+            return tuple(_written(text, port) for text in cast("tuple[str, ...]", value))
+        case FiltersConfig():
+            by_id = {
+                _written(name, port): _with_port_in_json(params, port)
+                for name, params in value.set_params_by_id.items()
+            }
+            set_params = _with_port_in_json(value.set_params, port)
+            return FiltersConfig(_written(value.strip_params, port), set_params, by_id)
+        case Mapping():
+            return _with_port_in_json(cast("Mapping[str, object]", value), port)
+        case _:
+            return value
+
+
+def _written(text: str, port: int) -> str:
     return text.replace("${PORT}", str(port))
-
-
-def _filters_with_port(filters: FiltersConfig, port: int) -> FiltersConfig:
-    return FiltersConfig(
-        _filled(filters.strip_params, port),
-        _with_port_in_json(filters.set_params, port),
-        {
-            _filled(name, port): _with_port_in_json(params, port)
-            for name, params in filters.set_params_by_id.items()
-        },
-    )
 
 
 def _with_port_in_json(values: Mapping[str, object], port: int) -> dict[str, object]:
@@ -146,7 +154,7 @@ def _with_port(value: Plain, port: int) -> Plain:
         case "${PORT}":
             return port
         case str():
-            return _filled(value, port)
+            return _written(value, port)
         case list():
             return [_with_port(item, port) for item in value]
         case dict():
