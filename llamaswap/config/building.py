@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from attrs import evolve
 
 from llamaswap.config.checks import check_preload, check_top
-from llamaswap.config.document import KeyPath, Place, Plain, Report, path_text
+from llamaswap.config.document import KeyPath, Place, Plain, Report, note_secrets, path_text
 from llamaswap.config.expansion import expand_document, section_at
 from llamaswap.config.groups import build_groups, find_routing
 from llamaswap.config.indentation import refuse_misplaced
@@ -32,6 +32,7 @@ def build(top: Mapping[str, Plain], report: Report) -> Config:
     unsupported = survey(top, report)
     refuse_misplaced(top, report)
     expansion = expand_document(top, report)
+    note_secrets(expansion.document, (), report)
     return evolve(
         build_filled(expansion.document, report, expansion.slots),
         unsupported=tuple(map(path_text, unsupported)),

@@ -10,6 +10,7 @@ import math
 from decimal import Decimal
 
 from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Timestamp
+from llamaswap.config.redaction import CUT, hidden
 from llamaswap.policy.near_names import nearest
 
 _YES = frozenset({"y", "Y", "yes", "Yes", "YES", "on", "On", "ON"})
@@ -162,8 +163,9 @@ def describe(value: Plain) -> str:
 
 
 def quoted(text: str) -> str:
-    """Repeat a text in quotes for a fault, or its beginning if it is long."""
-    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+    """Repeat a text in quotes for a fault, without secrets; its beginning, if it is long."""
+    text = hidden(text)
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}{CUT}")
 
 
 def _meant_flag(value: Plain) -> str:

@@ -22,8 +22,8 @@ from attrs import define, field, frozen
 
 from llamaswap.config import environment, scalars, syntax
 from llamaswap.config.document import Place, Problem, Report
+from llamaswap.config.lines import Lines
 from llamaswap.config.nodes import MAX_DEPTH, Alias, Items, Node, Scalar, Table
-from llamaswap.config.syntax import Spot
 
 TEXT = "<text>"
 """What faults call a text that came without a file."""
@@ -158,9 +158,10 @@ def decode(source: Source, report: Report) -> str | None:
     try:
         return raw.decode(_encoding(raw))
     except UnicodeDecodeError as exc:
-        place = _place(raw[: exc.start].decode(exc.encoding, "replace"))
+        before = raw[: exc.start].decode(exc.encoding, "replace")
         text, found = "YAML parse error: this is not valid {expected}", f"0x{raw[exc.start]:02x}"
-        report.fault((), Problem(text, exc.encoding, found, "save the file as UTF-8"), place)
+        told = Problem(text, exc.encoding, found, "save the file as UTF-8")
+        report.fault((), told, Lines.of(before).place(len(before)))
         return None
 
 
@@ -179,21 +180,22 @@ def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
 
     Every node stands ``at`` one place, if it is given.
     """
-    if bad := _FORBIDDEN.search(text := text.removeprefix("\ufeff")):
+    lines = Lines.of(text.removeprefix("\ufeff"))
+    report.secret_places.setdefault(report.file, lines.is_secret)
+    if bad := _FORBIDDEN.search(lines.text):
         found = f"U+{ord(bad[0]):04X}"
-        told = Problem("YAML parse error: control character {found}", "text", found)
-        report.fault((), told, _place(text[: bad.start()]))
+        told = Problem(
+            "YAML parse error: control character {found}", "text", found, is_discreet=True
+        )
+        report.fault((), told, lines.place(bad.start()))
         return None
-    composer = _Composer(_events(text), at)
+    composer = _Composer(_events(lines.text), lines, at)
     try:
         root = composer.document()
     except _BrokenError as exc:
         report.fault((), exc.problem, exc.place)
     except yaml.MarkedYAMLError as exc:
-        mark = exc.problem_mark
-        spot = Spot.at(text, mark.line, mark.column) if mark else None
-        told = syntax.complaint(exc.context or "", exc.problem or "", spot)
-        report.fault((), told, _place_of_error(exc, composer.opened))
+        report.fault((), *_complaint(exc, composer))
     except (yaml.YAMLError, ValueError, OverflowError) as exc:
         # The library lets what an escape or a tag decodes to slip through raw.
         report.fault((), Problem(syntax.SENTENCE, "a text in YAML", detail=str(exc)))
@@ -268,20 +270,15 @@ def _encoding(raw: bytes) -> str:
     return "utf-16" if is_utf16 else "utf-8"
 
 
-def _place(before: str) -> Place:
-    """Return the place that follows the text ``before`` it."""
-    lines = re.split("\r\n|\r|\n", before)
-    return Place(len(lines), len(lines[-1]) + 1)
-
-
-def _place_of_error(exc: yaml.MarkedYAMLError, opened: Sequence[Place]) -> Place | None:
-    """Return where a person would look: what was not closed on its line is told where it opens."""
+def _complaint(exc: yaml.MarkedYAMLError, composer: _Composer) -> tuple[Problem, Place | None]:
+    context, problem = exc.context or "", exc.problem or ""
     mark = exc.problem_mark or exc.context_mark
-    if mark and opened and opened[-1].line <= mark.line:
-        return opened[-1]
-    if exc.context_mark and "quoted scalar" in (exc.context or ""):
-        mark = exc.context_mark
-    return Place(mark.line + 1, mark.column + 1) if mark else None
+    if mark is None:
+        return syntax.complaint(context, problem, None), None
+    begun = None if exc.context_mark is None else exc.context_mark.index
+    bracket = composer.opened[-1] if composer.opened else None
+    halt = syntax.Halt(context, problem, mark.index, begun, composer.last, bracket)
+    return syntax.located(composer.lines, halt)
 
 
 @define
@@ -289,6 +286,7 @@ class _Composer:
     """Builds nodes from events: the part of the library that recurses without limit."""
 
     _events: Iterator[Any]  # the types of events have no attributes
+    lines: Lines
     _at: Place | None = None
     _anchors: dict[str | None, Node | None] = field(
         factory=dict["str | None", "Node | None"], init=False
@@ -297,6 +295,9 @@ class _Composer:
 
     opened: list[Place] = field(factory=list[Place], init=False)
     """Where the brackets and braces stand that are still open, the innermost last."""
+
+    last: tuple[int, int] = field(default=(0, 0), init=False)
+    """Where the last single value stands."""
 
     def document(self) -> Node | None:
         """Return the first document; ``None``: there is none."""
@@ -318,11 +319,10 @@ class _Composer:
             # Nobody reads it, so nobody minds.
             return None
         is_empty = isinstance(first, yaml.ScalarEvent) and not first.value
-        mark: Any = start.start_mark
-        return None if is_empty else Place(mark.line + 1, mark.column + 1)
+        return None if is_empty else self._place(start)
 
     def _node(self, event: Any, depth: int) -> Node:
-        place = self._at or Place(event.start_mark.line + 1, event.start_mark.column + 1)
+        place = self._at or self._place(event)
         if depth > MAX_DEPTH:
             message = "YAML parse error: lists and mappings are nested {found} levels deep"
             wanted, found = f"at most {MAX_DEPTH}", f"more than {MAX_DEPTH}"
@@ -345,6 +345,7 @@ class _Composer:
                 children = tuple(self._children(yaml.MappingEndEvent, depth))
             pairs = tuple(zip(children[::2], children[1::2], strict=True))
             return Table(pairs, place, is_flow=bool(event.flow_style))
+        self.last = event.start_mark.index, event.end_mark.index
         # A bare ``!`` says nothing, in the reference.
         tag = None if event.tag == "!" else event.tag
         return Scalar(
@@ -368,6 +369,9 @@ class _Composer:
     def _children(self, end: type[object], depth: int) -> Iterator[Node]:
         while not isinstance(event := next(self._events), end):
             yield self._node(event, depth + 1)
+
+    def _place(self, event: Any) -> Place:
+        return self.lines.place(event.start_mark.index)
 
     def _anchored(self, name: str | None, place: Place) -> Node:
         if name not in self._anchors:

@@ -1,0 +1,309 @@
+"""Which parts of what an author has written are secrets, so that nobody repeats them.
+
+Pure. Knows no YAML: a file that is broken has secrets too, and so have commands,
+variables and URLs. What stands at a name like ``token`` counts, and what such
+a place refers to; rather too much is hidden than too little.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+from attrs import frozen
+
+MASK = "***"
+CUT = "…"
+"""Ends what is repeated in part."""
+
+SHORTEST = 4
+"""Characters of a secret that is looked for in other texts: less is part of any word."""
+
+CHOSEN = frozenset(
+    (
+        *("models", "groups", "peers", "selectors", "profiles", "pins", "sets", "vars"),
+        *("evict_costs", "priority", "setParamsByID"),
+    )
+)
+"""Sections of names that authors choose: there a model may be called ``my-token``."""
+
+_LONG = 8
+"""Characters from which on a secret is hidden inside of words, too: shorter ones
+would spoil words that have nothing to do with it."""
+
+_WORDS = "token|secrets?|pass(?:word|wd|phrase)s?|credentials?|authorization|api[-_. ]?keys?"
+_SECRET_NAME = re.compile(rf"(?i:.*(?:{_WORDS})|(?:.*[-_. ])?key)|.*[a-z]Key", re.DOTALL)
+
+_NAME_END = re.compile(rf"(?i:{_WORDS}|key)(?![\w.-])")
+_NAME = re.compile(r"(?:[\w.-]*\bapi )?[\w.-]*$", re.IGNORECASE)
+_LONGEST_NAME = 100
+
+_BEGINS = re.compile(r"[\s\ufeff]*(?:[-?] +)*[\"']?")
+_WORDS_BEFORE = re.compile(rf"({_BEGINS.pattern})((?:[\w.-]+ +)*)")
+_ASSIGNS = re.compile(r"[\"']?[ \t]*([:=])[ \t]*")
+_FOLLOWS = re.compile(r"[\"']?(?:[ \t]*[=,]\s*|\s+(?:- +)?(?![\w.-]+:\s))(?=\S)")
+_BLANKS = re.compile(r"([ \t])[ \t]*(?=\S)")
+
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"?|'[^']*'?"
+_ONE = re.compile(rf"{_QUOTED}|[^\s,\]}}\"']+", re.DOTALL)
+_WORD = re.compile(rf"{_QUOTED}|[^\s\"']+", re.DOTALL)
+_TO_QUOTE = re.compile(r"[^\"'\n]*")
+_TO_COMMA = re.compile(
+    r"(?:[,\]}]+(?=\S))?"
+    r"(?:\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[\"'].*|[^,\]}\n\"']|\n(?![ \t]*[\w.-]+[\"']?:))*"
+)
+"""To the end of a value in brackets: something may be wrong with its quotes."""
+
+_REST = re.compile(r".*")
+_MARKS = re.compile(rf"{_QUOTED}|[\[{{]|[\]}}]", re.DOTALL)
+
+_KEY = re.compile(r"(?:[-?] +)*[\"']?([\w.-]+)")
+_KEY_LINE = re.compile(r"\n[ \t]*(?:- +)*[^\s#\[\]{},][^:\n]*:(?=\s|$)")
+_IN_FLOW = re.compile(r"([\w.-]+)[\"']?[ \t]*:[ \t]*\{[^{}]*$")
+
+_PASSWORD = re.compile(r"//[^\s/@:\"']{0,100}:([^\s/?#\"']+(?=@)|[^\s\"']+?(?=@))")
+_LOGIN = re.compile(r"(?<!\w)[\w.+-]+:([^\s/@:\"']+)@(?!sha256:)")
+_BEARER = re.compile(r"(?i:\bbearer)[ \t]+([^\s\"']+)")
+QUERY = re.compile(r"//[^\s?\"'#]{0,500}\?([^\s\"'#]+)")
+
+_REFERENCE = re.compile(r"\$\{([^}\s]+)\}")
+_ALIAS = re.compile(r"(?<![\w*])\*([^\s,\[\]{}\"']+)")
+
+
+@frozen(order=True)
+class Secret:
+    """A part of a text; the numbers are indexes."""
+
+    start: int
+    end: int
+
+
+def is_secret_name(name: str) -> bool:
+    """Say whether what is called so is a secret, in any spelling."""
+    return _SECRET_NAME.fullmatch(name) is not None
+
+
+def secret_depth(path: Iterable[str | int]) -> int | None:
+    """Return how many steps of a key path lead to a secret; ``None``: it leads to none."""
+    above: str | int = ""
+    for depth, step in enumerate(path, 1):
+        if isinstance(step, str) and is_secret_name(step) and above not in CHOSEN:
+            return depth
+        above = step
+    return None
+
+
+def secrets_in(text: str) -> tuple[Secret, ...]:
+    """Find the secrets of a file, a command, or any other text, in their order."""
+    found = [*_shaped(text), *_named(text, _NAME_END, is_secret_name)]
+    known: set[str] = set()
+    while names := _referenced(text, found) - known:
+        known |= names
+        pattern = "|".join(map(re.escape, names))
+        found += _named(text, re.compile(rf"(?:{pattern})(?![\w.-])"), names.__contains__)
+        found += _anchored(text, re.compile(rf"&(?:{pattern})[ \t]+"))
+    return _joined(one for one in found if not only_refers(text[one.start : one.end]))
+
+
+def only_refers(value: str) -> bool:
+    """Say whether ``value`` names macros and variables alone, which are no secrets."""
+    return not _REFERENCE.sub("", value).strip(" \t\r\n\"',[]-")
+
+
+def hidden(text: str) -> str:
+    """Return ``text`` with `MASK` for each secret in it."""
+    return hidden_line(text, 0, secrets_in(text))[0]
+
+
+def hidden_line(
+    line: str, start: int, secrets: Iterable[Secret], column: int = 0
+) -> tuple[str, int]:
+    """Hide what of ``secrets`` stands in a line.
+
+    Args:
+        line: one line, or all, of the text that has the secrets.
+        start: where in that text it begins.
+        secrets: those of the text, in their order.
+        column: a place in the line, counted from 0.
+
+    Returns:
+        The line, and where that place is then.
+    """
+    shown, done, moved = "", 0, column
+    for secret in secrets:
+        first, last = max(secret.start - start, 0), min(secret.end - start, len(line))
+        first += len(line[first:last]) - len(line[first:last].lstrip())
+        if first >= last:
+            continue
+        shown += line[done:first] + MASK
+        done = last
+        if column >= last:
+            moved = column - last + len(shown)
+        elif column >= first:
+            moved = len(shown) - len(MASK)
+    return shown + line[done:], moved
+
+
+@lru_cache(maxsize=8)
+def masking(secrets: frozenset[str]) -> Callable[[str], str]:
+    """Return what puts `MASK` in place of each of ``secrets`` in a text."""
+    # Faults repeat texts as Python writes them. The longest first: one may be part of another.
+    written = secrets | {repr(secret)[1:-1] for secret in secrets}
+    ordered = sorted(written, key=lambda secret: (-len(secret), secret))
+    if not ordered:
+        return str
+    pattern = re.compile("|".join(map(_pattern, ordered)))
+    return lambda text: _without_cut(pattern.sub(MASK, text), ordered)
+
+
+def _pattern(secret: str) -> str:
+    escaped = re.escape(secret)
+    return escaped if len(secret) >= _LONG else rf"(?<!\w){escaped}(?!\w)"
+
+
+def _without_cut(text: str, secrets: Iterable[str]) -> str:
+    """Hide the beginning of a secret that was cut off."""
+    head, cut, tail = text.rpartition(CUT)
+    for secret in secrets if cut else ():
+        for length in range(min(len(secret), len(head)), SHORTEST - 1, -1):
+            if head.endswith(secret[:length]):
+                return head[:-length] + MASK + cut + tail
+    return text
+
+
+def _joined(secrets: Iterable[Secret]) -> tuple[Secret, ...]:
+    """Return ``secrets`` in their order, in which none overlaps another."""
+    joined: list[Secret] = []
+    for secret in sorted(secrets):
+        if joined and secret.start <= joined[-1].end:
+            first = joined.pop()
+            secret = Secret(first.start, max(first.end, secret.end))  # noqa: PLW2901 - both in one
+        joined.append(secret)
+    return tuple(joined)
+
+
+def _shaped(text: str) -> Iterator[Secret]:
+    """Find what looks like a secret wherever it stands."""
+    for shape in (_PASSWORD, QUERY, _BEARER, _LOGIN):
+        yield from (Secret(*found.span(1)) for found in shape.finditer(text))
+
+
+def _named(text: str, ends: re.Pattern[str], is_meant: Callable[[str], bool]) -> Iterator[Secret]:
+    """Find what stands behind the names that are meant, where one of ``ends`` may end."""
+    for end in ends.finditer(text):
+        first = max(0, end.end() - _LONGEST_NAME)
+        name = _NAME.search(text[first : end.end()])
+        assert name is not None, "it may be empty"
+        if is_meant(name[0].lstrip("-")):
+            value = _behind(text, first + name.start(), end.end())
+            yield from () if value is None else (value,)
+
+
+def _behind(text: str, at: int, end: int) -> Secret | None:
+    """Find the value of the name that stands from ``at`` to ``end``, if it has one."""
+    before = text[_line_start(text, at) : at]
+    is_first = _BEGINS.fullmatch(before) is not None
+    if text[at] == "-" and (gap := _FOLLOWS.match(text, end)):
+        return _one(text, gap.end(), _ONE)
+    gap = _ASSIGNS.match(text, end)
+    if gap is not None and gap[1] == ":" and (words := _WORDS_BEFORE.fullmatch(before)):
+        # A key of several words.
+        before, at, is_first = words[1], at - len(words[2]), True
+    if gap is None:
+        is_plain = text[at:end].isalpha() and text[at:end].islower()
+        gap = _BLANKS.match(text, end) if is_first or not is_plain else None
+    elif gap[1] == ":" and _is_chosen(text, at, before, is_first=is_first):
+        gap = None
+    if gap is None:
+        return None
+    return _block(text, at, gap.end()) if is_first else _one(text, gap.end(), _until(before, gap))
+
+
+def _until(before: str, gap: re.Match[str]) -> re.Pattern[str]:
+    """Return what a value is like that stands in the midst of a line."""
+    if before.endswith(('"', "'")) and not gap[0].startswith(('"', "'")):
+        return _TO_QUOTE
+    if "[" in before or "{" in before:
+        return _TO_COMMA
+    return _TO_QUOTE if gap[1] == ":" else _WORD
+
+
+def _one(text: str, start: int, pattern: re.Pattern[str]) -> Secret:
+    value = pattern.match(text, start)
+    end = value.end() if value else start
+    return Secret(start, max(end, _group_end(text, start)))
+
+
+def _block(text: str, at: int, start: int) -> Secret:
+    """Return the rest of the line, with all that is indented deeper than its name at ``at``."""
+    column = at - _line_start(text, at)
+    end = _line_end(text, start)
+    if (quote := text[at - 1 : at]) in {'"', "'"}:
+        column -= 1
+        if text[start:end].find(quote) == end - start - 1:
+            return Secret(start, end - 1)
+    while end < len(text):
+        following = _line_end(text, end + 1)
+        line = text[end + 1 : following]
+        bare = line.lstrip(" \t")
+        depth = len(line) - len(bare)
+        if bare.strip() and depth <= column and not (depth == column and bare.startswith("- ")):
+            break
+        end = following
+    return Secret(start, max(end, _group_end(text, start)))
+
+
+def _group_end(text: str, start: int) -> int:
+    """Return where the quote or bracket at ``start`` is closed, or where a key stands before."""
+    if text[start : start + 1] not in {'"', "'", "[", "{"}:
+        return start
+    key = _KEY_LINE.search(text, start)
+    limit = key.start() if key else len(text)
+    depth = 0
+    for mark in _MARKS.finditer(text, start, limit):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark[0], 0)
+        if not depth:
+            return mark.end()
+    return limit
+
+
+def _is_chosen(text: str, at: int, before: str, *, is_first: bool) -> bool:
+    """Say whether the key at ``at`` is a name like those of models, which tells nothing."""
+    if not is_first:
+        parent = _IN_FLOW.search(before)
+        return parent is not None and parent[1] in CHOSEN
+    column, start = len(before.rstrip("\"'")), _line_start(text, at)
+    while start:
+        end, start = start - 1, _line_start(text, start - 1)
+        line = text[start:end]
+        bare = line.lstrip()
+        if bare and not bare.startswith("#") and len(line) - len(bare) < column:
+            found = _KEY.match(bare)
+            return found is not None and found[1] in CHOSEN
+    return False
+
+
+def _anchored(text: str, anchors: re.Pattern[str]) -> Iterator[Secret]:
+    for anchor in anchors.finditer(text):
+        before = text[_line_start(text, anchor.start()) : anchor.start()]
+        pattern = _TO_COMMA if "[" in before or "{" in before else _REST
+        yield _one(text, anchor.end(), pattern)
+
+
+def _referenced(text: str, secrets: Iterable[Secret]) -> set[str]:
+    """Return the macros and anchors that stand where secrets do."""
+    found: set[str] = set()
+    for secret in secrets:
+        value = text[secret.start : secret.end]
+        found.update(_REFERENCE.findall(value), _ALIAS.findall(value))
+    return found
+
+
+def _line_start(text: str, at: int) -> int:
+    return text.rfind("\n", 0, at) + 1
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
