@@ -154,15 +154,6 @@ def note_secrets(value: Plain, path: KeyPath, report: Report) -> None:
             pass
 
 
-def _shown(path: KeyPath) -> KeyPath:
-    """Return ``path`` without the names that stand below a secret's, or hold one."""
-    depth = secret_depth(path) or len(path)
-    return tuple(
-        step if isinstance(step, int) else hidden(step) if number < depth else MASK
-        for number, step in enumerate(path)
-    )
-
-
 @define
 class Report:
     """Collects what is wrong with a document, and where."""
@@ -278,7 +269,7 @@ class Report:
         place = place or self.place_of(path) or Place(0, 0)
         known = self._discreet(known, path, place)
         return Fault(
-            path_text(_shown(path)),
+            path_text(self._shown(path)),
             str(known),
             place.file or self.file,
             place.line,
@@ -293,10 +284,21 @@ class Report:
         depth = secret_depth(path)
         holds_secrets = self.secret_places.get(place.file or self.file)
         if depth is None and not (holds_secrets and holds_secrets(place)):
-            return problem.masked(masking(frozenset(self.secrets)))
+            return problem.masked(self._hide)
         # What a key is called is no secret; what stands below it may be called like one.
         is_key = depth == len(path) and problem.found == repr(path[-1])
         return problem if is_key else problem.hidden()
+
+    def _shown(self, path: KeyPath) -> KeyPath:
+        """Return ``path`` without the names that stand below a secret's, or hold one."""
+        depth = secret_depth(path) or len(path)
+        return tuple(
+            step if isinstance(step, int) else self._hide(hidden(step)) if number < depth else MASK
+            for number, step in enumerate(path)
+        )
+
+    def _hide(self, text: str) -> str:
+        return masking(frozenset(self.secrets))(text)
 
     def place_of(self, path: KeyPath) -> Place | None:
         """Return where ``path`` is written; ``None``: nobody knows."""

@@ -20,12 +20,8 @@ CUT = "…"
 SHORTEST = 4
 """Characters of a secret that is looked for in other texts: less is part of any word."""
 
-CHOSEN = frozenset(
-    (
-        *("models", "groups", "peers", "selectors", "profiles", "pins", "sets", "vars"),
-        *("evict_costs", "priority", "setParamsByID"),
-    )
-)
+_ENTRIES = frozenset(("models", "groups", "peers", "selectors", "profiles"))
+CHOSEN = _ENTRIES | {"pins", "sets", "vars", "evict_costs", "priority", "setParamsByID"}
 """Sections of names that authors choose: there a model may be called ``my-token``."""
 
 _LONG = 8
@@ -33,25 +29,31 @@ _LONG = 8
 would spoil words that have nothing to do with it."""
 
 _WORDS = "token|secrets?|pass(?:word|wd|phrase)s?|credentials?|authorization|api[-_. ]?keys?"
+_OUR_NAME = re.compile(r"(?i:api[-_. ]?keys?)")
 _SECRET_NAME = re.compile(rf"(?i:.*(?:{_WORDS})|(?:.*[-_. ])?key)|.*[a-z]Key", re.DOTALL)
 
 _NAME_END = re.compile(rf"(?i:{_WORDS}|key)(?![\w.-])")
 _NAME = re.compile(r"(?:[\w.-]*\bapi )?[\w.-]*$", re.IGNORECASE)
 _LONGEST_NAME = 100
 
-_BEGINS = re.compile(r"[\s\ufeff]*(?:[-?] +)*[\"']?")
+_BEGINS = re.compile(r"[^\w\[{\n]*")
+_VALUE_BEGINS = re.compile(r"[^\w\[{\n]*[\w.-]+:[ \t]+")
 _WORDS_BEFORE = re.compile(rf"({_BEGINS.pattern})((?:[\w.-]+ +)*)")
 _ASSIGNS = re.compile(r"[\"']?[ \t]*([:=])[ \t]*")
 _FOLLOWS = re.compile(r"[\"']?(?:[ \t]*[=,]\s*|\s+(?:- +)?(?![\w.-]+:\s))(?=\S)")
 _BLANKS = re.compile(r"([ \t])[ \t]*(?=\S)")
 
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"?|'[^']*'?"
-_ONE = re.compile(rf"{_QUOTED}|[^\s,\]}}\"']+", re.DOTALL)
-_WORD = re.compile(rf"{_QUOTED}|[^\s\"']+", re.DOTALL)
-_TO_QUOTE = re.compile(r"[^\"'\n]*")
+_WORD = re.compile(rf"{_QUOTED}|[^\s\"']*[^\s\"',\]}}]", re.DOTALL)
+_TO_QUOTE = {quote: re.compile(rf"[^{quote}\n]*") for quote in ('"', "'")}
 _TO_COMMA = re.compile(
-    r"(?:[,\]}]+(?=\S))?"
-    r"(?:\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[\"'].*|[^,\]}\n\"']|\n(?![ \t]*[\w.-]+[\"']?:))*"
+    r"""(?:
+      "(?:[^"\\\n]|\\.)*" | '[^'\n]*' | ["'].*
+    | [^,\]}\n"']
+    | [,\]}]+(?=[^\s,\]}])(?!["']?[\w.-]+["']?[ \t]*:)  # somebody has forgotten the quotes
+    | \n(?![ \t]*["']?[\w.-]+["']?:)
+    )*""",
+    re.VERBOSE,
 )
 """To the end of a value in brackets: something may be wrong with its quotes."""
 
@@ -59,15 +61,20 @@ _REST = re.compile(r".*")
 _MARKS = re.compile(rf"{_QUOTED}|[\[{{]|[\]}}]", re.DOTALL)
 
 _KEY = re.compile(r"(?:[-?] +)*[\"']?([\w.-]+)")
-_KEY_LINE = re.compile(r"\n[ \t]*(?:- +)*[^\s#\[\]{},][^:\n]*:(?=\s|$)")
+_KEY_LINE = re.compile(r"\n[ \t]*(?:- +)*[\"']?[\w.$/-][^:\n\[\]{},]*:(?=\s|$)")
+_ENTRY = re.compile(r"[ \t]*(?:[#{*&].*)?(?=\r?$)", re.MULTILINE)
 _IN_FLOW = re.compile(r"([\w.-]+)[\"']?[ \t]*:[ \t]*\{[^{}]*$")
 
 _PASSWORD = re.compile(r"//[^\s/@:\"']{0,100}:([^\s/?#\"']+(?=@)|[^\s\"']+?(?=@))")
 _LOGIN = re.compile(r"(?<!\w)[\w.+-]+:([^\s/@:\"']+)@(?!sha256:)")
+_PROXY = re.compile(r"\bproxy[\"']?:[ \t]*[\"'\[]*(?:[\w.!+-]*:?/+)?[^\s:/@]*:(?!/)([^\n]*)@")
+_PROXY_QUERY = re.compile(r"\bproxy[\"']?:[^\n?]*\?([^\n]*)")
 _BEARER = re.compile(r"(?i:\bbearer)[ \t]+([^\s\"']+)")
 QUERY = re.compile(r"//[^\s?\"'#]{0,500}\?([^\s\"'#]+)")
 
 _REFERENCE = re.compile(r"\$\{([^}\s]+)\}")
+_LETTER = re.compile(r"\w|\*\*\*")
+_LONG_WORD = re.compile(rf"[^\s,\[\]{{}}\"']{{{_LONG},}}")
 _ALIAS = re.compile(r"(?<![\w*])\*([^\s,\[\]{}\"']+)")
 
 
@@ -88,7 +95,9 @@ def secret_depth(path: Iterable[str | int]) -> int | None:
     """Return how many steps of a key path lead to a secret; ``None``: it leads to none."""
     above: str | int = ""
     for depth, step in enumerate(path, 1):
-        if isinstance(step, str) and is_secret_name(step) and above not in CHOSEN:
+        name = step if isinstance(step, str) else ""
+        is_chosen = above in CHOSEN and _OUR_NAME.fullmatch(name) is None
+        if is_secret_name(name) and not is_chosen:
             return depth
         above = step
     return None
@@ -104,6 +113,15 @@ def secrets_in(text: str) -> tuple[Secret, ...]:
         found += _named(text, re.compile(rf"(?:{pattern})(?![\w.-])"), names.__contains__)
         found += _anchored(text, re.compile(rf"&(?:{pattern})[ \t]+"))
     return _joined(one for one in found if not only_refers(text[one.start : one.end]))
+
+
+def words_of(text: str, secrets: Iterable[Secret]) -> set[str]:
+    """Return the words of ``secrets`` that are long enough to be looked for elsewhere."""
+    return {
+        word
+        for secret in secrets
+        for word in _LONG_WORD.findall(_REFERENCE.sub(" ", text[secret.start : secret.end]))
+    }
 
 
 def only_refers(value: str) -> bool:
@@ -185,7 +203,7 @@ def _joined(secrets: Iterable[Secret]) -> tuple[Secret, ...]:
 
 def _shaped(text: str) -> Iterator[Secret]:
     """Find what looks like a secret wherever it stands."""
-    for shape in (_PASSWORD, QUERY, _BEARER, _LOGIN):
+    for shape in (_PASSWORD, QUERY, _BEARER, _LOGIN, _PROXY, _PROXY_QUERY):
         yield from (Secret(*found.span(1)) for found in shape.finditer(text))
 
 
@@ -203,30 +221,41 @@ def _named(text: str, ends: re.Pattern[str], is_meant: Callable[[str], bool]) ->
 def _behind(text: str, at: int, end: int) -> Secret | None:
     """Find the value of the name that stands from ``at`` to ``end``, if it has one."""
     before = text[_line_start(text, at) : at]
-    is_first = _BEGINS.fullmatch(before) is not None
     if text[at] == "-" and (gap := _FOLLOWS.match(text, end)):
-        return _one(text, gap.end(), _ONE)
+        return _one(text, gap.end(), _WORD)
     gap = _ASSIGNS.match(text, end)
-    if gap is not None and gap[1] == ":" and (words := _WORDS_BEFORE.fullmatch(before)):
-        # A key of several words.
-        before, at, is_first = words[1], at - len(words[2]), True
-    if gap is None:
-        is_plain = text[at:end].isalpha() and text[at:end].islower()
-        gap = _BLANKS.match(text, end) if is_first or not is_plain else None
-    elif gap[1] == ":" and _is_chosen(text, at, before, is_first=is_first):
-        gap = None
+    if gap is not None and gap[1] == ":":
+        return _of_key(text, at, before, gap)
+    is_first = _BEGINS.fullmatch(before) is not None
+    if gap is None and (is_first or not (text[at:end].isalpha() and text[at:end].islower())):
+        gap = _BLANKS.match(text, end)
     if gap is None:
         return None
-    return _block(text, at, gap.end()) if is_first else _one(text, gap.end(), _until(before, gap))
+    if is_first or _VALUE_BEGINS.fullmatch(before):
+        return _block(text, at, gap.end())
+    return _one(text, gap.end(), _until(before, gap))
+
+
+def _of_key(text: str, at: int, before: str, gap: re.Match[str]) -> Secret | None:
+    """Find the value of the key that stands from ``at`` to ``gap``, or has its last word there."""
+    words = _WORDS_BEFORE.fullmatch(before)
+    if words is not None:
+        before, at = words[1], at - len(words[2])
+    is_ours = _OUR_NAME.fullmatch(text, at, gap.start()) is not None
+    if not is_ours and _is_chosen(text, gap.end(), before, is_first=words is not None):
+        return None
+    if words is not None:
+        return _block(text, at, gap.end())
+    return _one(text, gap.end(), _until(before, gap))
 
 
 def _until(before: str, gap: re.Match[str]) -> re.Pattern[str]:
     """Return what a value is like that stands in the midst of a line."""
     if before.endswith(('"', "'")) and not gap[0].startswith(('"', "'")):
-        return _TO_QUOTE
+        return _TO_QUOTE[before[-1]]
     if "[" in before or "{" in before:
         return _TO_COMMA
-    return _TO_QUOTE if gap[1] == ":" else _WORD
+    return _REST if gap[1] == ":" else _WORD
 
 
 def _one(text: str, start: int, pattern: re.Pattern[str]) -> Secret:
@@ -243,13 +272,18 @@ def _block(text: str, at: int, start: int) -> Secret:
         column -= 1
         if text[start:end].find(quote) == end - start - 1:
             return Secret(start, end - 1)
+    # What is missing behind the name may follow without being indented.
+    is_open = _LETTER.search(text, start, end) is None
     while end < len(text):
         following = _line_end(text, end + 1)
         line = text[end + 1 : following]
         bare = line.lstrip(" \t")
         depth = len(line) - len(bare)
-        if bare.strip() and depth <= column and not (depth == column and bare.startswith("- ")):
+        is_item = depth == column and bare.startswith("- ")
+        is_below = not bare.strip() or depth > column or is_item
+        if not is_below and not (is_open and not _KEY_LINE.match(text, end)):
             break
+        is_open = is_open and not (is_below and _LETTER.search(line))
         end = following
     return Secret(start, max(end, _group_end(text, start)))
 
@@ -268,20 +302,25 @@ def _group_end(text: str, start: int) -> int:
     return limit
 
 
-def _is_chosen(text: str, at: int, before: str, *, is_first: bool) -> bool:
-    """Say whether the key at ``at`` is a name like those of models, which tells nothing."""
-    if not is_first:
-        parent = _IN_FLOW.search(before)
-        return parent is not None and parent[1] in CHOSEN
+def _is_chosen(text: str, start: int, before: str, *, is_first: bool) -> bool:
+    """Say whether a key whose value begins at ``start`` is a name that tells nothing of it."""
+    parent = _parent(text, start, before) if is_first else _IN_FLOW.search(before)
+    if parent is None or parent[1] not in CHOSEN:
+        return False
+    # A model is no single value.
+    return parent[1] not in _ENTRIES or _ENTRY.match(text, start) is not None
+
+
+def _parent(text: str, at: int, before: str) -> re.Match[str] | None:
+    """Return the key that the one at ``at`` is indented below."""
     column, start = len(before.rstrip("\"'")), _line_start(text, at)
     while start:
         end, start = start - 1, _line_start(text, start - 1)
         line = text[start:end]
         bare = line.lstrip()
         if bare and not bare.startswith("#") and len(line) - len(bare) < column:
-            found = _KEY.match(bare)
-            return found is not None and found[1] in CHOSEN
-    return False
+            return _KEY.match(bare)
+    return None
 
 
 def _anchored(text: str, anchors: re.Pattern[str]) -> Iterator[Secret]:

@@ -24,6 +24,7 @@ from llamaswap.config import environment, scalars, syntax
 from llamaswap.config.document import Place, Problem, Report
 from llamaswap.config.lines import Lines
 from llamaswap.config.nodes import MAX_DEPTH, Alias, Items, Node, Scalar, Table
+from llamaswap.config.redaction import words_of
 
 TEXT = "<text>"
 """What faults call a text that came without a file."""
@@ -182,6 +183,7 @@ def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
     """
     lines = Lines.of(text.removeprefix("\ufeff"))
     report.secret_places.setdefault(report.file, lines.is_secret)
+    report.secrets.update(words_of(lines.text, lines.secrets))
     if bad := _FORBIDDEN.search(lines.text):
         found = f"U+{ord(bad[0]):04X}"
         told = Problem(

@@ -13,6 +13,7 @@ from llamaswap.config.redaction import (
     masking,
     secret_depth,
     secrets_in,
+    words_of,
 )
 from llamaswap.config.schema import Config
 from llamaswap.config.sections import PeerConfig
@@ -55,6 +56,7 @@ def test_all_secret_keys_are_called_like_one(cls: type) -> None:
         (("peers", "p", "apiKey"), 3),
         (("models", "m", "macros", "hf_token"), 4),
         (("models", "my-token", "ttl"), None),
+        (("models", "apiKeys"), 2),
         (("models", "m", "env", 0), None),
         ((), None),
     ],
@@ -80,6 +82,15 @@ SHOWN = {
     "braces that are closed early": ("{apiKey: }sk-1, ttl: 5}", "{apiKey: ***, ttl: 5}"),
     "braces in lines": ("{apiKey:\n  sk-1\n  sk-2,\n ttl: 5}", "{apiKey:\n  ***,\n ttl: 5}"),
     "a key of words": ("- the API token:\n    a\n  ttl: 5", "- the API token:\n    ***\n  ttl: 5"),
+    "commas": ("{apiKey: a,b]c, ttl: 5}", "{apiKey: ***, ttl: 5}"),
+    "commas between keys": ("{apiKey: a,ttl: 5}", "{apiKey: ***,ttl: 5}"),
+    "a text that is not indented": ("apiKey: |\na\nb\nttl: 5", "apiKey: ***\nttl: 5"),
+    "an item that is not indented": ("apiKeys:\n-\na\nttl: 5", "apiKeys:\n***\nttl: 5"),
+    "a key that is deeper than those beside it": (
+        "models:\n  m: 5\n apiKeys: [a]",
+        "models:\n  m: 5\n apiKeys: ***",
+    ),
+    "a model that is no mapping": ("models:\n  my-key: a", "models:\n  my-key: ***"),
     "JSON": ('{"apiKeys":["a","b"],"ttl":5}', '{"apiKeys":***,"ttl":5}'),
     "JSON in lines": ('{\n "apiKey": "a",\n "ttl": 5}', '{\n "apiKey": ***\n "ttl": 5}'),
     "no blank": ("apiKey:sk-1", "apiKey:***"),
@@ -93,6 +104,7 @@ SHOWN = {
     "a variable in quotes": ('- "HF_TOKEN=a b"', '- "HF_TOKEN=***"'),
     "a variable in brackets": ("[A_KEY=b c, 'B_KEY=d', E=f]", "[A_KEY=***, 'B_KEY=***', E=f]"),
     "a variable of a command": ("A_KEY='b c' X_KEY=d s", "A_KEY=***"),
+    "a variable of a key": ("env: A_KEY=b c", "env: A_KEY=***"),
     "a variable in a command": ("env A_KEY='b c' X_KEY=d s", "env A_KEY=*** X_KEY=*** s"),
     "an option": ("s --api-key sk-5 -m x", "s --api-key *** -m x"),
     "an option with =": ("s --api-key=sk-5 -m x", "s --api-key=*** -m x"),
@@ -108,6 +120,8 @@ SHOWN = {
     "a port": ("http://h:80/x", "http://h:80/x"),
     "a login": ("u:pw@h", "u:***@h"),
     "an image": ("docker run a:b@sha256:0", "docker run a:b@sha256:0"),
+    "a proxy's password": ("proxy: 'http://u:p' w/@h'", "proxy: 'http://u:***@h'"),
+    "a proxy's query": ("proxy: http://h/?a b", "proxy: http://h/?***"),
     "a query": ("http://h/x?api_key=sk-1#y", "http://h/x?***"),
     "another query": ("http://h/x?k=1#y z", "http://h/x?***#y z"),
     "an anchor": ("x: &k sk-7\napiKeys: [*k]", "x: &k ***\napiKeys: ***"),
@@ -152,6 +166,12 @@ def test_of_a_long_secret_each_line_is_hidden() -> None:
         ("", 3),
         ("  ***", 5),
     ]
+
+
+def test_long_words_of_secrets_are_known() -> None:
+    text = "apiKeys: ['sk-123456', short, ${env.SOME_KEY}]\nttl: 123456789"
+
+    assert words_of(text, secrets_in(text)) == {"sk-123456"}
 
 
 def test_known_secrets_are_hidden_wherever_they_stand() -> None:

@@ -95,6 +95,10 @@ MISTAKES = (
 )
 
 
+ODD = "ab-:,&*!|>%@\\?$[]{}"
+"""Signs that may stand beside a secret: what ends one may have been forgotten to quote."""
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -140,13 +144,13 @@ def test_no_secret_is_told(
 @given(
     place=st.sampled_from(sorted(PLACES.values())),
     others=st.lists(st.sampled_from(sorted(PLACES.values())), max_size=2),
-    odd=st.text("ab \t\n\"'[]{},:-#&*!|>%@\\?$", max_size=4),
-    at=st.sampled_from(["start", "before", "behind", "end"]),
+    odd=st.text(ODD, max_size=4),
+    at=st.sampled_from(["before", "behind", "end"]),
 )
 def test_no_secret_is_told_with_odd_signs_around(
     place: str, others: list[str], odd: str, at: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    cut = {"start": 0, "before": place.index(MARK), "behind": place.index(MARK) + len(MARK)}
+    cut = {"before": place.index(MARK), "behind": place.index(MARK) + len(MARK)}
     index = cut.get(at, len(place))
     text = "\n".join((*others, place[:index] + odd + place[index:]))
 
