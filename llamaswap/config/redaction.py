@@ -35,6 +35,8 @@ _SECRET_NAME = re.compile(rf"(?i:.*(?:{_WORDS})|(?:.*[-_. ])?key)|.*[a-z]Key", r
 _NAME_END = re.compile(rf"(?i:{_WORDS}|key)(?![\w.-])")
 _NAME = re.compile(r"(?:[\w.-]*\bapi )?[\w.-]*$", re.IGNORECASE)
 _LONGEST_NAME = 100
+_LONGEST_FRONT = 1000
+"""Characters of a line that are looked at in front of a name."""
 
 _BEGINS = re.compile(r"[^\w\[{\n]*")
 _VALUE_BEGINS = re.compile(r"[^\w\[{\n]*[\w.-]+:[ \t]+")
@@ -65,10 +67,12 @@ _KEY_LINE = re.compile(r"\n[ \t]*(?:- +)*[\"']?[\w.$/-][^:\n\[\]{},]*:(?=\s|$)")
 _ENTRY = re.compile(r"[ \t]*(?:[#{*&].*)?(?=\r?$)", re.MULTILINE)
 _IN_FLOW = re.compile(r"([\w.-]+)[\"']?[ \t]*:[ \t]*\{[^{}]*$")
 
-_PASSWORD = re.compile(r"//[^\s/@:\"']{0,100}:([^\s/?#\"']+(?=@)|[^\s\"']+?(?=@))")
-_LOGIN = re.compile(r"(?<!\w)[\w.+-]+:([^\s/@:\"']+)@(?!sha256:)")
-_PROXY = re.compile(r"\bproxy[\"']?:[ \t]*[\"'\[]*(?:[\w.!+-]*:?/+)?[^\s:/@]*:(?!/)([^\n]*)@")
-_PROXY_QUERY = re.compile(r"\bproxy[\"']?:[^\n?]*\?([^\n]*)")
+_PASSWORD = re.compile(r"//[^\s/@:\"']{0,100}:([^\s/?#\"']{1,200}(?=@)|[^\s\"']{1,200}?(?=@))")
+_LOGIN = re.compile(r"(?<!\w)[\w.+-]{1,100}:([^\s/@:\"']{1,200})@(?!sha256:)")
+_PROXY = re.compile(
+    r"\bproxy[\"']?:[ \t]*[\"'\[]*(?:[\w.!+-]{0,20}:?/{1,9})?[^\s:/@]{0,100}:(?!/)([^\n]{0,300})@"
+)
+_PROXY_QUERY = re.compile(r"\bproxy[\"']?:[^\n?]{0,500}\?([^\n]*)")
 _BEARER = re.compile(r"(?i:\bbearer)[ \t]+([^\s\"']+)")
 QUERY = re.compile(r"//[^\s?\"'#]{0,500}\?([^\s\"'#]+)")
 
@@ -209,18 +213,23 @@ def _shaped(text: str) -> Iterator[Secret]:
 
 def _named(text: str, ends: re.Pattern[str], is_meant: Callable[[str], bool]) -> Iterator[Secret]:
     """Find what stands behind the names that are meant, where one of ``ends`` may end."""
+    done = 0
     for end in ends.finditer(text):
+        if end.end() < done:
+            continue
         first = max(0, end.end() - _LONGEST_NAME)
         name = _NAME.search(text[first : end.end()])
         assert name is not None, "it may be empty"
         if is_meant(name[0].lstrip("-")):
             value = _behind(text, first + name.start(), end.end())
-            yield from () if value is None else (value,)
+            if value is not None:
+                done = value.end
+                yield value
 
 
 def _behind(text: str, at: int, end: int) -> Secret | None:
     """Find the value of the name that stands from ``at`` to ``end``, if it has one."""
-    before = text[_line_start(text, at) : at]
+    before = text[max(_line_start(text, at), at - _LONGEST_FRONT) : at]
     if text[at] == "-" and (gap := _FOLLOWS.match(text, end)):
         return _one(text, gap.end(), _WORD)
     gap = _ASSIGNS.match(text, end)
@@ -304,23 +313,32 @@ def _group_end(text: str, start: int) -> int:
 
 def _is_chosen(text: str, start: int, before: str, *, is_first: bool) -> bool:
     """Say whether a key whose value begins at ``start`` is a name that tells nothing of it."""
-    parent = _parent(text, start, before) if is_first else _IN_FLOW.search(before)
-    if parent is None or parent[1] not in CHOSEN:
-        return False
+    if is_first:
+        parent = _parents(text).get(_line_start(text, start), "")
+    else:
+        flow = _IN_FLOW.search(before)
+        parent = flow[1] if flow else ""
     # A model is no single value.
-    return parent[1] not in _ENTRIES or _ENTRY.match(text, start) is not None
+    return parent in CHOSEN and (parent not in _ENTRIES or _ENTRY.match(text, start) is not None)
 
 
-def _parent(text: str, at: int, before: str) -> re.Match[str] | None:
-    """Return the key that the one at ``at`` is indented below."""
-    column, start = len(before.rstrip("\"'")), _line_start(text, at)
-    while start:
-        end, start = start - 1, _line_start(text, start - 1)
-        line = text[start:end]
+@lru_cache(maxsize=2)
+def _parents(text: str) -> dict[int, str]:
+    """Return the key that each line is indented below, by the index where the line begins."""
+    parents: dict[int, str] = {}
+    above: list[tuple[int, str]] = []
+    start = 0
+    for line in text.split("\n"):
         bare = line.lstrip()
-        if bare and not bare.startswith("#") and len(line) - len(bare) < column:
-            return _KEY.match(bare)
-    return None
+        if bare and not bare.startswith("#"):
+            depth = len(line) - len(bare)
+            while above and above[-1][0] >= depth:
+                above.pop()
+            parents[start] = above[-1][1] if above else ""
+            key = _KEY.match(bare)
+            above.append((depth, key[1] if key else ""))
+        start += len(line) + 1
+    return parents
 
 
 def _anchored(text: str, anchors: re.Pattern[str]) -> Iterator[Secret]:
