@@ -83,6 +83,7 @@ SHOWN = {
     "braces in lines": ("{apiKey:\n  sk-1\n  sk-2,\n ttl: 5}", "{apiKey:\n  ***,\n ttl: 5}"),
     "a key of words": ("- the API token:\n    a\n  ttl: 5", "- the API token:\n    ***\n  ttl: 5"),
     "commas": ("{apiKey: a,b]c, ttl: 5}", "{apiKey: ***, ttl: 5}"),
+    "commas and colons": ("{apiKey: a,b:c, ttl: 5}", "{apiKey: ***, ttl: 5}"),
     "commas between keys": ("{apiKey: a,ttl: 5}", "{apiKey: ***,ttl: 5}"),
     "a text that is not indented": ("apiKey: |\na\nb\nttl: 5", "apiKey: ***\nttl: 5"),
     "an item that is not indented": ("apiKeys:\n-\na\nttl: 5", "apiKeys:\n***\nttl: 5"),
@@ -119,6 +120,7 @@ SHOWN = {
     "a password of signs": ("http://u:p/w?#@h/x", "http://u:***@h/x"),
     "a port": ("http://h:80/x", "http://h:80/x"),
     "a login": ("u:pw@h", "u:***@h"),
+    "a login with signs": ("u:p@:w@h", "u:***@h"),
     "an image": ("docker run a:b@sha256:0", "docker run a:b@sha256:0"),
     "a proxy's password": ("proxy: 'http://u:p' w/@h'", "proxy: 'http://u:***@h'"),
     "a proxy's query": ("proxy: http://h/?a b", "proxy: http://h/?***"),
@@ -179,7 +181,7 @@ def test_known_secrets_are_hidden_wherever_they_stand() -> None:
 
     assert hide("a sk-12345678b abc abcd") == "a ***b *** abcd"
     assert hide(repr("it's\\")) == '"***"'
-    assert masking(frozenset())("abc") == "abc"
+    assert masking(frozenset[str]())("abc") == "abc"
 
 
 @pytest.mark.parametrize(
