@@ -1,29 +1,25 @@
 """What the router is told of a configuration: which models, how to run them, who must go.
 
-Pure. Here configuration ends: below the service nobody knows `Config`.
+Pure. Here configuration ends: the router and all below it do not know `Config`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import cast
+from attrs import evolve
 
-from attrs import asdict, evolve
-
-from llamaswap.config.document import Place
-from llamaswap.config.ports import fill_port, heed_edits
+from llamaswap.config.ports import heed_edits
 from llamaswap.config.schema import Config
-from llamaswap.config.soundness import misfits, without_behaviour
+from llamaswap.config.soundness import misfits, unsupported, without_behaviour
 from llamaswap.config.text import split_command
-from llamaswap.config.urls import address_of, port_of, url_problem
-from llamaswap.errors import ConfigError, Fault
+from llamaswap.config.urls import address_of, url_problem
+from llamaswap.errors import ConfigError
 from llamaswap.policy.eviction import Groups
 from llamaswap.policy.matrix import compile_matrix
 from llamaswap.policy.messages import Target
-from llamaswap.policy.plan import Change, Plan, Step, assign_ports, plan
 from llamaswap.policy.rules import EvictionPolicy, Fairness, Fleet, ModelId, ModelRule
 from llamaswap.router import ModelSpec
-from llamaswap.upstream.process import Supervision, UpstreamSpec
+from llamaswap.upstream.process import UpstreamSpec
+from llamaswap.upstream.supervision import Supervision
 
 
 def usable(config: Config, *, is_loaded: bool = False) -> Config:
@@ -44,152 +40,10 @@ def usable(config: Config, *, is_loaded: bool = False) -> Config:
     if not is_loaded and (faults := misfits(config)):
         raise ConfigError(faults)
     if keys := without_behaviour(config):
-        raise ConfigError((_unsupported(keys, config),))
+        raise ConfigError((unsupported(keys, config),))
     if is_loaded:
         return config
     return evolve(config, models={m: heed_edits(entry) for m, entry in config.models.items()})
-
-
-def _unsupported(keys: tuple[str, ...], config: Config) -> Fault:
-    """Say of all ``keys`` in one sentence that they have no behaviour yet."""
-    # What was made in Python has no places; of one file at least the name is known.
-    nowhere = Place(0, 0, str(config.sources[0]) if len(config.sources) == 1 else "")
-
-    def place_of(key: str) -> Place:
-        return config.places.get(key, nowhere)
-
-    ordered = sorted(keys, key=lambda key: (place_of(key).file, place_of(key).line))
-    place = place_of(ordered[0])
-    *others, last = (f"`{key}`" for key in ordered)
-    names = f"{', '.join(others)} and {last}" if others else last
-    verb, hint = ("are", "remove them to serve") if others else ("is", "remove it to serve")
-    message = f"{names} {verb} not supported yet; {hint}"
-    path = "" if others else keys[0]
-    fault = Fault(path, message, place.file, place.line, place.column)
-    return evolve(fault, suggestion=hint)
-
-
-def keep_ports(old: Config, new: Config) -> Config:
-    """Return ``new`` with ports that leave as many processes of ``old`` as possible alone.
-
-    Who would be the same process with its old number keeps that number, and nobody
-    else gets a number of ``old``: its process may still listen there.
-    """
-    taken = {model: e.port for model, e in old.models.items() if e.port is not None}
-    wanted = [model for model, entry in new.models.items() if entry.port is not None]
-    if not wanted:
-        return new
-    as_before = _with_ports_of(old, new)
-    models = dict(as_before.models)
-    kept = {
-        model
-        for model in taken.keys() & set(wanted)
-        if _specification(old, model).process == _specification(as_before, model).process
-    }
-    for model, number in assign_ports(wanted, new.start_port, taken, kept).items():
-        models[model] = fill_port(models[model], number)
-    return evolve(new, models=models)
-
-
-def _with_ports_of(old: Config, new: Config) -> Config:
-    """Return ``new`` with the ports of ``old``, where a model has one in both."""
-    models = dict(new.models)
-    for model, entry in new.models.items():
-        before = old.models.get(model)
-        if entry.port is not None and before is not None and before.port is not None:
-            models[model] = fill_port(entry, before.port)
-    return evolve(new, models=models)
-
-
-def steps_to(old: Config, new: Config, running: Mapping[ModelId, object]) -> Plan:
-    """Say what a reload to ``new`` does to each model, as the scheduler will decide it.
-
-    Args:
-      old: in force until then.
-      new: with the ports that it gets.
-      running: what the processes were started with. Those that are not as ``old``
-        says are of an earlier configuration and drain.
-    """
-    now = {
-        model: ModelRule(specification, process=specification.process)
-        for model, specification in _now(old, running).items()
-    }
-    steps = plan(now, fleet_of(new).models)
-    # What an earlier reload has removed leaves whatever this one says.
-    return evolve(steps, remove=tuple(model for model in steps.remove if model in old.models))
-
-
-def foresee(old: Config, new: Config, running: Mapping[ModelId, object]) -> tuple[Change, ...]:
-    """Say what a reload would do to each model and why, sorted by model; see `steps_to`."""
-    now = _now(old, running)
-    words = cast("dict[Step, tuple[ModelId, ...]]", asdict(steps_to(old, new, running)))
-    steps: dict[ModelId, Step] = {m: step for step, models in words.items() for m in models}
-    return tuple(
-        Change(
-            model,
-            step,
-            _process_changes(now[model], new, model) if step == "replace" else (),
-            _changes_at_once(old, new, model),
-        )
-        for model, step in sorted(steps.items())
-    )
-
-
-def _now(config: Config, running: Mapping[ModelId, object]) -> dict[ModelId, ModelSpec]:
-    """Return what each process was started with, or will be."""
-    now = {model: _specification(config, model) for model in config.models}
-    for model, specification in running.items():
-        assert isinstance(specification, ModelSpec)
-        now[model] = specification
-    return now
-
-
-def _process_changes(before: ModelSpec, new: Config, model: ModelId) -> tuple[str, ...]:
-    """Name what differs. Another port is no reason, unless it is the only one."""
-    port, entry = port_of(before.target.url), new.models[model]
-    if entry.port is not None and port is not None:
-        new = evolve(new, models={model: fill_port(entry, port)})
-    after = _specification(new, model)
-    return _differing(_process_parts(before), _process_parts(after)) or ("port",)
-
-
-def _changes_at_once(old: Config, new: Config, model: ModelId) -> tuple[str, ...]:
-    if model not in old.models or model not in new.models:
-        return ()
-    return _differing(_other_parts(old, model), _other_parts(new, model))
-
-
-def _differing(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, ...]:
-    return tuple(part for part in old if old[part] != new[part])
-
-
-def _process_parts(specification: ModelSpec) -> dict[str, object]:
-    """Name everything by which processes differ."""
-    upstream = specification.upstream
-    return {
-        "command": upstream.argv,
-        "environment": upstream.env,
-        "address": (specification.target, upstream.address, upstream.obstacle),
-    }
-
-
-def _other_parts(config: Config, model: ModelId) -> dict[str, object]:
-    entry = config.models[model]
-    specification = _specification(config, model)
-    supervision = specification.supervision
-    return {
-        "stop command": supervision.stop_argv,
-        "health check": specification.check_path,
-        "time limits": (supervision.ready_within, supervision.stop_within),
-        "limit": config.concurrency_limit(model),
-        "priority": config.scheduling.priority.get(model, 0),
-        "ttl": config.idle_after(model),
-        "aliases": frozenset(entry.aliases),
-        "name": entry.name,
-        "description": entry.description,
-        "unlisted": entry.unlisted,
-        "useModelName": entry.use_model_name,
-    }
 
 
 def fleet_of(config: Config) -> Fleet:
@@ -199,13 +53,14 @@ def fleet_of(config: Config) -> Fleet:
 
 
 def _rule(config: Config, model: ModelId) -> ModelRule:
-    specification = _specification(config, model)
+    specification = specification_of(config, model)
+    address = specification.upstream.address
     return ModelRule(
         specification,
         concurrency_limit=config.concurrency_limit(model),
         idle_after=config.idle_after(model),
         priority=config.scheduling.priority.get(model, 0),
-        port=_port(config.models[model].proxy),
+        port=None if address is None else address[1],
         process=specification.process,
     )
 
@@ -227,7 +82,8 @@ def _fairness(config: Config) -> Fairness:
     )
 
 
-def _specification(config: Config, model: ModelId) -> ModelSpec:
+def specification_of(config: Config, model: ModelId) -> ModelSpec:
+    """Say what it takes to run one model, and how its process is looked after."""
     entry = config.models[model]
     check, problem = entry.check_endpoint.strip(), url_problem(entry.proxy)
     upstream = UpstreamSpec(
@@ -243,11 +99,6 @@ def _specification(config: Config, model: ModelId) -> ModelSpec:
     )
     target = Target(model, entry.proxy)
     return ModelSpec(upstream, target, supervision, None if check == "none" else check)
-
-
-def _port(url: str) -> int | None:
-    address = _loopback_address(url)
-    return None if address is None else address[1]
 
 
 def _loopback_address(url: str) -> tuple[str, int] | None:

@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 import trio
 from attrs import define, evolve, field, frozen
 
 from llamaswap.config.load import Attempt
 from llamaswap.config.schema import Config
-from llamaswap.errors import ConfigError, SwapError
-from llamaswap.fleet import fleet_of, foresee, keep_ports, steps_to, usable
+from llamaswap.config.soundness import misfits
+from llamaswap.errors import ConfigError, Fault, SwapError
+from llamaswap.fleet import fleet_of, usable
+from llamaswap.planning import foresee, keep_ports, steps_to
 from llamaswap.policy.messages import Ticket
 from llamaswap.policy.plan import Change, Plan
-from llamaswap.policy.rules import ModelId
+from llamaswap.policy.rules import Fleet, ModelId
 from llamaswap.preloads import Preloads
 from llamaswap.web.front import Front, Snapshot
 
@@ -55,6 +57,7 @@ class ReloadListeners:
 NOBODY = ReloadListeners()
 
 _ENDED = "the router has ended"
+_UNFORESEEN = "reading it failed in a way that llamaswap did not foresee; see its log"
 
 
 @define(eq=False)
@@ -102,17 +105,14 @@ class Reloader:
     """Asks for reloads: all that the rest of the house holds of their task."""
 
     _inbox: trio.MemorySendChannel[_Wish]
-    _front: Front
-    _load: Loader | None
-
-    tried: str
-    """Digest of the files that were last loaded, or could not be; see `Config.digest`."""
-
-    drains: list[_Drain] = field(factory=list[_Drain], init=False)
-    """Those that are not over, oldest first."""
-
+    _reloads: _Reloads
     _next: _Wish | None = field(default=None, init=False)
     """The wish for what stands in the files, until it has begun."""
+
+    @property
+    def tried(self) -> str:
+        """Digest of the files that were last loaded, or could not be; see `Config.digest`."""
+        return self._reloads.tried
 
     async def reload(self) -> Plan:
         """Read the configuration again; return when it is in force and the old one gone.
@@ -138,6 +138,9 @@ class Reloader:
 
     async def put(self, config: Config) -> Plan:
         """Put ``config`` in force; for the rest see `reload`."""
+        if cast("object", config) is None:
+            # It would mean the files, and there may be none.
+            raise ConfigError(misfits(config))
         return await self._send(_Wish(config)).outcome()
 
     async def foresee(self, config: Config | None = None) -> tuple[Change, ...]:
@@ -149,19 +152,11 @@ class Reloader:
           ConfigError: it cannot be used.
           SwapError: the router has ended.
         """
-        if config is None:
-            config = (await _attempt(self._load)).loaded()
-        config = await do_aside(partial(usable, config))
-        running = await self._front.router.specifications()
-        return foresee(self._front.snapshot.config, self.with_ports(config), running)
-
-    def with_ports(self, config: Config) -> Config:
-        """Return ``config`` with the ports that it would get now."""
-        return keep_ports(_as_it_may_run(self._front.snapshot.config, self.drains), config)
+        return await self._reloads.foresee(config)
 
     def in_use(self) -> tuple[Config, ...]:
         """Return the configuration in force, and those of which processes may still run."""
-        return (self._front.snapshot.config, *(drain.before for drain in self.drains))
+        return self._reloads.in_use()
 
     def _wish(self) -> _Wish:
         if self._next is None or self._next.has_begun:
@@ -199,83 +194,80 @@ async def run_reloads(
     # No sender may wait: a signal's cannot. One wish for the files waits at most,
     # and one for each task of an embedding program that waits for its end.
     send, wishes = trio.open_memory_channel[_Wish](math.inf)
-    reloader = Reloader(send, front, load, front.snapshot.config.digest)
-    work = _Reloads(front, drain, load, preloads, reloader, listeners)
+    reloads = _Reloads(front, drain, load, preloads, listeners, front.snapshot.config.digest)
+    reloader = Reloader(send, reloads)
     if load is not None:
         front.reloader = reloader
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_carry_out, work, wishes, nursery)
-        task_status.started(reloader)
-        await leaving.wait()
-        nursery.cancel_scope.cancel()
-    with suppress(trio.WouldBlock):
-        while True:
-            wishes.receive_nowait().settle(SwapError(_ENDED))
-    wishes.close()
-
-
-async def _carry_out(
-    work: _Reloads, wishes: trio.MemoryReceiveChannel[_Wish], nursery: trio.Nursery
-) -> None:
-    """Put in force what is wished for; a task of its own waits for what that replaces."""
-    async for wish in wishes:
-        wish.has_begun = True
-        # However this ends: nobody waits for a reload that was cut off.
-        tried: _Drain | SwapError = SwapError(_ENDED)
-        try:
-            tried = await work.try_out(wish.config)
-        finally:
-            if isinstance(tried, SwapError):
-                wish.settle(tried)
-        if isinstance(tried, _Drain):
-            wish.is_tried.set()
-            nursery.start_soon(_wait_for, work, wish, tried)
-
-
-async def _wait_for(work: _Reloads, wish: _Wish, drain: _Drain) -> None:
-    outcome: Plan | SwapError = SwapError(_ENDED)
     try:
-        outcome = await work.outcome_of(drain)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reloads.carry_out, wishes, nursery)
+            task_status.started(reloader)
+            await leaving.wait()
+            nursery.cancel_scope.cancel()
     finally:
-        wish.settle(outcome)
+        with suppress(trio.WouldBlock):
+            while True:
+                wishes.receive_nowait().settle(SwapError(_ENDED))
+        wishes.close()
 
 
 @define(eq=False)
 class _Reloads:
-    """What it takes to carry out a reload."""
+    """Carries out reloads, and knows which earlier configurations may still run."""
 
     _front: Front
-    _drain: float
+    _drain_time: float
     _load: Loader | None
     _preloads: Preloads | None
-    _reloader: Reloader
     _listeners: ReloadListeners
+    tried: str
+    _drains: list[_Drain] = field(factory=list[_Drain], init=False)
+    """Those that are not over, oldest first."""
 
-    async def try_out(self, config: Config | None) -> _Drain | SwapError:
-        """Do what `put_in_force` does, and tell of it."""
-        self._listeners.began()
-        tried = await self.put_in_force(config)
-        self._listeners.over(self._front)
-        return tried
+    async def carry_out(
+        self, wishes: trio.MemoryReceiveChannel[_Wish], nursery: trio.Nursery
+    ) -> None:
+        """Put in force what is wished for; a task of its own waits for what that replaces."""
+        async for wish in wishes:
+            wish.has_begun = True
+            # However this ends: nobody waits for a reload that was cut off.
+            began: _Drain | SwapError = SwapError(_ENDED)
+            try:
+                began = await self._try_out(wish.config)
+            finally:
+                if isinstance(began, SwapError):
+                    wish.settle(began)
+            if isinstance(began, _Drain):
+                wish.is_tried.set()
+                nursery.start_soon(self._finish, wish, began)
 
-    async def put_in_force(self, config: Config | None) -> _Drain | SwapError:
-        """Put ``config``, or what stands in the files, in force; it cannot be: say why."""
+    async def foresee(self, config: Config | None) -> tuple[Change, ...]:
+        """Do what `Reloader.foresee` says."""
+        if config is None:
+            config = (await _attempt(self._load)).loaded()
+        config = await do_aside(partial(usable, config))
+        running = await self._front.router.specifications()
+        before, drains = self._front.snapshot.config, tuple(self._drains)
+
+        def foreseen() -> tuple[Change, ...]:
+            return foresee(before, _with_ports(before, drains, config), running)
+
+        return await do_aside(foreseen)
+
+    def in_use(self) -> tuple[Config, ...]:
+        """Do what `Reloader.in_use` says."""
+        return (self._front.snapshot.config, *(drain.before for drain in self._drains))
+
+    async def _finish(self, wish: _Wish, drain: _Drain) -> None:
+        """Wait until what ``drain`` has given up is gone, and tell who waits for that."""
+        outcome: Plan | SwapError = SwapError(_ENDED)
         try:
-            new = await self._read() if config is None else config
-            new = await do_aside(partial(usable, new, is_loaded=config is None))
-        except ConfigError as exc:
-            self._front.faults = exc.faults
-            logger.warning("reload: the old configuration stays, because of: %s", exc)
-            return exc
-        try:
-            return self._adopt(new, await self._front.router.specifications())
-        except SwapError as exc:
-            # The router has ended, and with it whatever could be reloaded.
-            return exc
+            outcome = await self._outcome_of(drain)
+        finally:
+            wish.settle(outcome)
 
-    async def outcome_of(self, drain: _Drain) -> Plan | SwapError:
-        """Wait until what ``drain`` has given up is gone."""
+    async def _outcome_of(self, drain: _Drain) -> Plan | SwapError:
         outcome: Plan | SwapError = drain.steps
         try:
             await self._see_off(drain)
@@ -283,41 +275,84 @@ class _Reloads:
             # What cannot be killed is the asker's to hear, and the log's.
             logger.warning("reload: the new configuration is in force, but: %s", exc)
             outcome = exc
-        self._reloader.drains.remove(drain)
+        # Where this is cut off, its processes still run and need their time to stop.
+        self._drains.remove(drain)
         return outcome
+
+    async def _try_out(self, config: Config | None) -> _Drain | SwapError:
+        """Do what `_put_in_force` does, and tell of it."""
+        self._listeners.began()
+        began = await self._put_in_force(config)
+        self._listeners.over(self._front)
+        return began
+
+    async def _put_in_force(self, config: Config | None) -> _Drain | SwapError:
+        """Put ``config``, or what stands in the files, in force; it cannot be: say why."""
+        try:
+            new = await self._prepare(config)
+        except ConfigError as exc:
+            self._front.faults = exc.faults
+            logger.warning("reload: the old configuration stays, because of: %s", exc)
+            return exc
+        try:
+            return await self._adopt(new)
+        except SwapError as exc:
+            # The router has ended, and with it whatever could be reloaded.
+            return exc
+
+    async def _prepare(self, config: Config | None) -> Config:
+        try:
+            new = await self._read() if config is None else config
+            return await do_aside(partial(usable, new, is_loaded=config is None))
+        except ConfigError:
+            raise
+        except Exception as exc:
+            # Whatever stands in a file, it must not end what is served.
+            logger.exception("reload: failed in a way that llamaswap did not foresee")
+            raise ConfigError((Fault("", _UNFORESEEN),)) from exc
 
     async def _read(self) -> Config:
         attempt = await _attempt(self._load)
-        self._reloader.tried = attempt.digest
+        self.tried = attempt.digest
         config = attempt.loaded()
         warn_of(config)
         return config
 
-    def _adopt(self, config: Config, running: Mapping[ModelId, object]) -> _Drain:
-        front, before = self._front, self._front.snapshot.config
-        config = self._reloader.with_ports(config)
-        steps = steps_to(before, config, running)
+    async def _adopt(self, config: Config) -> _Drain:
+        front, before, drains = self._front, self._front.snapshot.config, tuple(self._drains)
+        running = await front.router.specifications()
+
+        def worked_out() -> tuple[Config, Plan, Fleet]:
+            new = _with_ports(before, drains, config)
+            return new, steps_to(before, new, running), fleet_of(new)
+
+        config, steps, fleet = await do_aside(worked_out)
         logger.info(
             "reload: %d kept, %d replaced, %d removed, %d added",
             *(len(models) for models in (steps.keep, steps.replace, steps.remove, steps.add)),
         )
         # Nothing may come between these lines: a request sees the names of the
         # configuration that the router will serve it by.
-        ticket, settled = front.router.reconfigure(fleet_of(config))
+        ticket, settled = front.router.reconfigure(fleet)
         front.snapshot = Snapshot.of(config)
         front.faults = None
         if self._preloads is not None:
             self._preloads.follow(before, steps)
         drain = _Drain(ticket, steps, before, settled)
-        self._reloader.drains.append(drain)
+        self._drains.append(drain)
         return drain
 
     async def _see_off(self, drain: _Drain) -> None:
-        with trio.move_on_after(self._drain):
+        with trio.move_on_after(self._drain_time):
             await drain.settled()
             return
-        logger.warning("reload: cutting what is still served after %g s", self._drain)
+        logger.warning("reload: cutting what is still served after %g s", self._drain_time)
         await self._front.router.end_drain(drain.ticket)
+
+
+def _with_ports(before: Config, drains: Iterable[_Drain], config: Config) -> Config:
+    """Return ``config`` with the ports that it gets after ``before``."""
+    return keep_ports(_as_it_may_run(before, drains), config)
 
 
 def _as_it_may_run(config: Config, drains: Iterable[_Drain]) -> Config:

@@ -66,13 +66,9 @@ from llamaswap.policy.rules import Fleet, ModelId
 from llamaswap.policy.scheduler import Scheduler
 from llamaswap.relay.client import Pool
 from llamaswap.relay.exchange import probe
-from llamaswap.upstream.process import (
-    HealthCheck,
-    Supervision,
-    UpstreamSpec,
-    WaitGone,
-    run_upstream,
-)
+from llamaswap.upstream.process import UpstreamSpec, WaitGone, run_upstream
+from llamaswap.upstream.readiness import HealthCheck
+from llamaswap.upstream.supervision import InForce, Supervision
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -105,7 +101,7 @@ class RunUpstream(Protocol):
     async def __call__(
         self,
         spec: UpstreamSpec,
-        supervision: Callable[[], Supervision],
+        in_force: InForce,
         is_healthy: HealthCheck | None,
         on_output: Callable[[bytes], object],
         *,
@@ -137,6 +133,7 @@ class _Upstream:
     """One process that was started and is not yet gone."""
 
     spec: ModelSpec
+    in_force: InForce
     scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     began: float = field(factory=trio.current_time, init=False)
     ready: float = field(default=inf, init=False)
@@ -149,8 +146,8 @@ class _Upstream:
 class Router:
     """Carries out what the scheduler decides.
 
-    Everything here runs in one task, but for `_run`, which is one task per
-    process and only writes to the inbox.
+    Everything here runs in one task, but for `_run`, which is one task per process:
+    it writes to the inbox, and notes how to wait for a process that is stuck.
     """
 
     _scheduler: Scheduler
@@ -231,12 +228,13 @@ class Router:
         match command:
             case Grant(lease, model):
                 self._grant(lease, self._upstreams[model], now)
-            case Refuse(lease, _, _, _):
+            case Refuse(lease):
                 self._answer(lease, _refusal(command))
             case Start(model, specification, reason):
                 assert isinstance(specification, ModelSpec)
                 logger.info("%s: starting (%s)", model, reason)
-                self._upstreams[model] = upstream = _Upstream(specification)
+                upstream = _Upstream(specification, InForce(specification.supervision))
+                self._upstreams[model] = upstream
                 self._nursery.start_soon(self._run, model, upstream)
             case Stop(model, reason):
                 self._stop(model, reason)
@@ -259,19 +257,23 @@ class Router:
                 specifications = {model: u.spec for model, u in self._upstreams.items()}
                 self._answer(envelope.ask, Specifications(specifications))
 
+    # The process that a command is about may have ended in the batch that it answers.
+
     def _adopt(self, model: ModelId, specification: object) -> None:
         assert isinstance(specification, ModelSpec)
-        # Its end may have been told in the batch that the command answers.
         upstream = self._upstreams.get(model)
         if upstream is not None:
             upstream.spec = specification
+            upstream.in_force.replace(specification.supervision)
 
     def _stop(self, model: ModelId, reason: Reason) -> None:
-        upstream = self._upstreams.get(model)  # as above
+        upstream = self._upstreams.get(model)
         if upstream is not None:
             logger.info("%s: stopping (%s)", model, reason)
             upstream.stopping = reason
             upstream.scope.cancel()
+
+    # Answers.
 
     def _grant(self, lease: LeaseId, upstream: _Upstream, now: float) -> None:
         asked = self._asks[lease].asked_at
@@ -301,7 +303,7 @@ class Router:
             with upstream.scope:
                 reason = await self._run_upstream(
                     spec.upstream,
-                    lambda: upstream.spec.supervision,
+                    upstream.in_force,
                     None if spec.check_path is None else is_healthy,
                     partial(self._listeners.output, model),
                     on_ready=lambda _: self.note(Ready(model)),

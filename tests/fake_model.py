@@ -95,14 +95,15 @@ class Gate:
             generation = self._released
             self.held += 1
             self._condition.wait_for(lambda: self._released > generation)
-            self.held -= 1
 
     def release(self) -> int:
         """Let go on who waits; return how many they are."""
         with self._condition:
             self._released += 1
+            # At once, so that whoever asks again sees those that come after.
+            released, self.held = self.held, 0
             self._condition.notify_all()
-            return self.held
+            return released
 
 
 class Model:

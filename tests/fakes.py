@@ -13,7 +13,9 @@ from llamaswap.policy.eviction import GroupRule, Groups
 from llamaswap.policy.messages import Target
 from llamaswap.policy.rules import Fleet, ModelId, ModelRule
 from llamaswap.router import ModelSpec
-from llamaswap.upstream.process import HealthCheck, Supervision, UpstreamSpec, WaitGone
+from llamaswap.upstream.process import UpstreamSpec, WaitGone
+from llamaswap.upstream.readiness import HealthCheck
+from llamaswap.upstream.supervision import InForce, Supervision
 
 A, B, C = ModelId("a"), ModelId("b"), ModelId("c")
 
@@ -58,7 +60,7 @@ class FakeUpstreams:
     async def run(
         self,
         spec: UpstreamSpec,
-        supervision: Callable[[], Supervision],
+        in_force: InForce,
         is_healthy: HealthCheck | None,
         on_output: Callable[[bytes], object],
         *,
@@ -89,7 +91,7 @@ class FakeUpstreams:
             raise
         finally:
             self.alive.discard(model)
-            self.endings.append(supervision())
+            self.endings.append(in_force.supervision)
             self._tell("gone", model)
         return "exited with status 9"
 

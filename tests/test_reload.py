@@ -146,6 +146,25 @@ async def test_keys_that_would_do_nothing_are_a_fault_like_any_other() -> None:
         assert front.faults is not None
 
 
+async def test_what_nobody_foresaw_is_told_and_the_house_stands(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_config: Config, **_how: bool) -> Config:
+        raise ZeroDivisionError
+
+    async with opened(files(NEW).load) as (front, reloader):
+        with monkeypatch.context() as patch:
+            patch.setattr("llamaswap.reload.usable", fail)
+            with pytest.raises(ConfigError, match="did not foresee; see its log"):
+                await reloader.reload()
+        assert front.faults is not None
+        assert front.snapshot.config is OLD
+        assert await reloader.reload() == Plan(keep=(A,), add=(B,))
+        assert front.faults is None
+
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_those_who_ask_during_a_reload_share_exactly_one_more() -> None:
     found = files(OLD, NEW, is_slow=True)
     plans: list[Plan] = []
@@ -371,6 +390,30 @@ async def test_what_stands_in_the_files_is_foreseen_and_stays_there(
         assert (front.snapshot.config, front.faults, reloader.tried) == (OLD, None, "old")
 
     assert caplog.messages == []
+
+
+@pytest.mark.usefixtures("no_threads")
+async def test_what_still_drains_when_the_program_leaves_has_its_time_to_stop(
+    autojump_clock: MockClock,
+) -> None:
+    new = evolve(OLD, models={A: evolve(ENTRY, env=("A=1",))})
+    heard: list[str] = []
+
+    async def put(reloader: Reloader) -> None:
+        with pytest.raises(SwapError) as caught:
+            await reloader.put(new)
+        heard.append(str(caught.value))
+
+    async with (
+        trio.open_nursery() as nursery,
+        opened(None) as (front, reloader),
+        front.router.lease(A),
+    ):
+        nursery.start_soon(put, reloader)
+        await wait_all_tasks_blocked()
+
+    assert heard == ["the router has ended"]
+    assert reloader.in_use() == (new, OLD)
 
 
 @pytest.mark.usefixtures("no_threads")

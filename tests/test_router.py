@@ -24,7 +24,7 @@ from llamaswap.policy.rules import Fleet, ModelId, ModelRule
 from llamaswap.relay.client import Pool
 from llamaswap.router import Listeners, ModelSpec, run_router
 from llamaswap.service import open_layer
-from llamaswap.upstream.process import Supervision
+from llamaswap.upstream.supervision import Supervision
 from tests.fakes import A, B, C, FakeUpstreams, fleet, spec_of
 
 

@@ -460,6 +460,15 @@ async def test_a_reload_with_keys_that_would_do_nothing_changes_nothing() -> Non
         assert [view.model for view in await swap.running()] == [A]
 
 
+@pytest.mark.parametrize("other", [None, "config.yaml"])
+async def test_a_reload_to_what_is_no_configuration_changes_nothing(other: Any) -> None:
+    async with opened(config_of(a=model())) as swap:
+        with pytest.raises(ConfigError, match="expected a Config, found a "):
+            await swap.reload(other)
+
+        assert [view.model for view in await swap.running()] == [A]
+
+
 async def test_a_reload_after_the_end_says_so() -> None:
     config = config_of(a=model())
     async with opened(config) as swap:

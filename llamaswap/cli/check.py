@@ -14,7 +14,8 @@ from pathlib import Path
 from attrs import define
 
 from llamaswap.cli.faults import report_of, say_faults
-from llamaswap.config.load import attempt_config
+from llamaswap.config.load import Attempt, attempt_config
+from llamaswap.config.soundness import unsupported, without_behaviour
 from llamaswap.errors import ConfigError, Fault
 
 STATUSES = "Exit status: 0 fine, 1 faults, which are told on stderr, 2 wrong usage."
@@ -36,7 +37,7 @@ def check(arguments: Sequence[str]) -> int:
     options = _options_of(arguments)
     attempt = attempt_config(options.config, config_dir=options.config_dir)
     faults = attempt.outcome.faults if isinstance(attempt.outcome, ConfigError) else ()
-    warnings = attempt.warnings
+    warnings = (*attempt.warnings, *_refusals(attempt))
     if options.strict:
         faults, warnings = (*faults, *warnings), ()
     if options.json:
@@ -47,6 +48,12 @@ def check(arguments: Sequence[str]) -> int:
         say_faults(faults, "")
         say_faults(warnings, "warning")
     return 1 if faults else 0
+
+
+def _refusals(attempt: Attempt) -> list[Fault]:
+    """Say which keys keep the configuration from being served, although they can be read."""
+    faults = (unsupported((key,), attempt.draft) for key in without_behaviour(attempt.draft))
+    return sorted(faults, key=lambda fault: (fault.file, fault.line, fault.column))
 
 
 def source_flags(prog: str, description: str) -> argparse.ArgumentParser:

@@ -29,7 +29,7 @@ from llamaswap.cli.watching import run_watch
 from llamaswap.config.load import Attempt, attempt_config
 from llamaswap.config.schema import Config
 from llamaswap.config.watch import fingerprint
-from llamaswap.errors import ConfigError, ListenError, SwapError
+from llamaswap.errors import ConfigError, Fault, ListenError, SwapError
 from llamaswap.fleet import usable
 from llamaswap.observe.logs import ROOT_LOGGER, run_log_keeping
 from llamaswap.reload import ReloadListeners, warn_of
@@ -53,6 +53,19 @@ class Origin:
     def load(self) -> Attempt:
         """Read it; blocks."""
         return attempt_config(self.file, config_dir=self.folder)
+
+    def load_again(self) -> Attempt:
+        """Read it once more; blocks.
+
+        A pipe gives its text once. Read again it is empty, which would remove every
+        model, or nobody writes into it, and whoever reads waits for ever.
+        """
+        if self.file is not None and self.file.is_fifo():
+            expected, found = "a file, or a restart", "a pipe"
+            message = f"{found} cannot be read a second time: a reload needs {expected}"
+            fault = Fault("", message, str(self.file), expected=expected, found=found)
+            return Attempt("", ConfigError((fault,)))
+        return self.load()
 
     async def look(self) -> str | None:
         """Return the digest of what is there; ``None`` if something is missing."""
@@ -142,7 +155,9 @@ async def run_until_signal(
         open_layer(run_log_keeping, console.say, grace=1),
         open_layer(run_signals, console, grace=0) as orders,
         open_layer(systemd.run, grace=2),
-        open_house(config, origin.load, reloading, listen=listen, tls=tls, state=state_file()) as (
+        open_house(
+            config, origin.load_again, reloading, listen=listen, tls=tls, state=state_file()
+        ) as (
             swap,
             reloader,
         ),

@@ -6,14 +6,22 @@ as it can, and leaves alone what a step before it has complained about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from attrs import evolve
 
 from llamaswap.config.checks import check_preload, check_top
-from llamaswap.config.document import KeyPath, Place, Plain, Report, note_secrets, path_text
+from llamaswap.config.document import (
+    KeyPath,
+    Place,
+    Plain,
+    Problem,
+    Report,
+    note_secrets,
+    path_text,
+)
 from llamaswap.config.expansion import expand_document, section_at
-from llamaswap.config.groups import build_groups, find_routing
+from llamaswap.config.groups import ROUTINGS, build_groups, find_routing
 from llamaswap.config.indentation import refuse_misplaced
 from llamaswap.config.keys import survey
 from llamaswap.config.models import build_models, with_slots
@@ -25,16 +33,23 @@ from llamaswap.config.scheduling import build_matrix, build_scheduling, check_ro
 from llamaswap.config.schema import Config
 from llamaswap.config.selectors import Company, build_selectors
 from llamaswap.config.structure import structure
+from llamaswap.config.unread import unread_models, unread_peers
+from llamaswap.policy.unread import Unread
 
 
-def build(top: Mapping[str, Plain], report: Report) -> Config:
-    """Return what the document with the keys ``top`` asks for; faults go to ``report``."""
+def build(top: Mapping[str, Plain], report: Report, environment: Collection[str] = ()) -> Config:
+    """Return what the document with the keys ``top`` asks for; faults go to ``report``.
+
+    ``environment`` has the names of variables, for the advice.
+    """
     unsupported = survey(top, report)
     refuse_misplaced(top, report)
-    expansion = expand_document(top, report)
+    expansion = expand_document(top, report, environment)
     note_secrets(expansion.document, (), report)
+    config = build_filled(expansion.document, report, expansion.slots)
+    _warn_of_nothing(config, top, report)
     return evolve(
-        build_filled(expansion.document, report, expansion.slots),
+        config,
         unsupported=tuple(map(path_text, unsupported)),
         places=_places(unsupported, report),
     )
@@ -56,29 +71,42 @@ def build_filled(
         models=with_slots(build_models(_section(document, "models", report), report), slots),
         peers=build_peers(_section(document, "peers", report), report),
     )
-    config, company = _with_routing(config, document, report)
-    names = BaseNames.of(config.models, config.peers)
+    unread = unread_models(document, report)
+    config, company = _with_routing(config, document, unread, report)
+    names = BaseNames.of(config.models, config.peers, unread | unread_peers(document, report))
     selectors = build_selectors(_section(document, "selectors", report), names, company, report)
     profiles = build_profiles(_section(document, "profiles", report), names, selectors, report)
     taken = taken_names(config.models, selectors, profiles)
     check_full_names(config.peers, document, taken, report)
-    hooks = check_preload(config.hooks, local_names(config.models), document, report)
+    hooks = check_preload(config.hooks, local_names(config.models), document, report, unread)
     return evolve(config, hooks=hooks, selectors=selectors, profiles=profiles)
 
 
 def _with_routing(
-    config: Config, document: Mapping[str, Plain], report: Report
+    config: Config, document: Mapping[str, Plain], unread: Unread, report: Report
 ) -> tuple[Config, Company]:
     """Return ``config`` with its routing, and what that means."""
     section = check_routing(document, report)
     routing = find_routing(document, report)
     ids = local_names(config.models)
-    groups = build_groups(routing, ids, report)
-    matrix, compiled = build_matrix(routing, config.models, report)
-    company = Company(groups, compiled, is_known=matrix is None or compiled is not None)
-    scheduling = build_scheduling(section, ids, report)
+    groups = build_groups(routing, ids, report, unread)
+    aliases = {name: model for name, model in ids.items() if name != model}
+    matrix, compiled = build_matrix(routing, config.models, report, aliases=aliases, unread=unread)
+    is_usable = matrix is None or compiled is not None
+    is_known = is_usable and not any(report.is_tainted(path) for path in ROUTINGS)
+    company = Company(groups, compiled, is_known=is_known)
+    scheduling = build_scheduling(section, ids, report, unread)
     config = evolve(config, groups=groups, matrix=matrix, scheduling=scheduling)
     return config, company
+
+
+def _warn_of_nothing(config: Config, top: Mapping[str, Plain], report: Report) -> None:
+    """Say that there is nobody to serve, unless what was meant could not be read."""
+    is_unread = report.is_tainted(("models",)) or report.is_tainted(("peers",))
+    if not config.models and not config.peers and not is_unread:
+        path = ("models",) if "models" in top else ()
+        text = "no models are configured, so nothing can be served: expected {expected}"
+        report.warn(path, Problem(text, "entries below models", "none"))
 
 
 def _places(paths: Iterable[KeyPath], report: Report) -> dict[str, Place]:

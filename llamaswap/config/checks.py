@@ -26,6 +26,7 @@ from llamaswap.config.sections import (
 from llamaswap.config.store import store_problem
 from llamaswap.config.structure import kept_places
 from llamaswap.policy.rules import ModelId
+from llamaswap.policy.unread import EVERYTHING_READ, Unread
 
 MIN_HEALTH_CHECK = 15
 """Seconds: less is raised to this, as in the reference, where a short time was
@@ -64,7 +65,11 @@ def check_top(config: Config, document: Mapping[str, Plain], report: Report) -> 
 
 
 def check_preload(
-    hooks: HooksConfig, ids: Mapping[str, ModelId], document: Mapping[str, Plain], report: Report
+    hooks: HooksConfig,
+    ids: Mapping[str, ModelId],
+    document: Mapping[str, Plain],
+    report: Report,
+    unread: Unread = EVERYTHING_READ,
 ) -> HooksConfig:
     """Return ``hooks`` with what is preloaded as ids; names of nobody are dropped, and told.
 
@@ -73,14 +78,17 @@ def check_preload(
         ids: all names of models; see `local_names`.
         document: what it was built from; it knows where each name stands.
         report: where warnings go.
+        unread: names that are not among ``ids`` because of a mistake.
     """
     models: list[ModelId] = []
     path = ("hooks", "on_startup", "preload")
     for name, place in _items(hooks.on_startup.preload, document, path):
         bare = name.strip()
+        if not bare:
+            continue
         if bare in ids:
             models.append(ids[bare])
-        elif bare:
+        elif bare not in unread:
             text = "{found} is no model here and is not loaded"
             report.warn(place, misnamed(text, bare, ids, expected=A_MODEL))
     return HooksConfig(OnStartupConfig(tuple(models)))
@@ -131,7 +139,14 @@ def _word(text: str, known: tuple[str, ...], key: str, default: str, report: Rep
         return word
     used = f"{default} is used" if default else "none is used"
     sentence, expected = f"unknown {key} {{found}}: {used}", f"one of {', '.join(known)}"
-    report.warn((key,), misnamed(sentence, text, known, expected=expected))
+    problem = misnamed(sentence, text, known, expected=expected)
+    # A word that is near says as well what was expected.
+    told = (
+        problem
+        if problem.suggestion
+        else evolve(problem, text=f"{sentence}; expected {{expected}}")
+    )
+    report.warn((key,), told)
     return default
 
 
@@ -164,7 +179,7 @@ def _checked_performance(performance: PerformanceConfig, report: Report) -> Perf
     if every < MIN_EVERY:
         report.fault(
             ("performance", "every"),
-            Problem(expected="at least 5s, or 0s for 5s", found=f"{every:g} seconds"),
+            Problem(expected="at least 5s, or 0s for 5s", found=f"{every:.10g} seconds"),
         )
     return evolve(performance, every=every)
 

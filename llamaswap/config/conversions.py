@@ -7,9 +7,12 @@ guess: a list never becomes the text of a list, a quoted number no number.
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal
 
-from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Timestamp
+from attrs import evolve
+
+from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Report, Timestamp
 from llamaswap.config.redaction import CUT, hidden
 from llamaswap.policy.near_names import nearest
 
@@ -18,8 +21,14 @@ _NO = frozenset({"n", "N", "no", "No", "NO", "off", "Off", "OFF"})
 _QUOTED = ("true", "True", "TRUE", "false", "False", "FALSE")
 """Switches without the quotes that somebody has put around them."""
 
+UNQUOTE = "remove the quotes"
+"""The advice for a text that would be right as another value."""
+
 _EXPONENTS = 1e21
 """From here on JSON is written with an exponent."""
+
+_REFERENCE = re.compile(r"\$\{[^{}]*\}")
+"""What is nothing but a macro."""
 
 _SHOWN = 60
 """Characters of a wrong text that are repeated in a fault."""
@@ -58,7 +67,7 @@ def to_integer(value: Plain) -> int:
         ValueError: it is no number, or one beyond 64 bits.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        hint = "remove the quotes" if isinstance(value, str) and _looks_whole(value) else ""
+        hint = UNQUOTE if isinstance(value, str) and _looks_whole(value) else ""
         raise misfit("a whole number", value, hint)
     if not math.isfinite(value) or not -(2**63) <= math.trunc(value) < 2**63:
         raise misfit("a whole number of at most 64 bits", value)
@@ -145,6 +154,18 @@ def misfit(expected: str, value: Plain, suggestion: str = "") -> MisfitError:
     return MisfitError(Problem(expected=expected, found=describe(value), suggestion=suggestion))
 
 
+def as_written(problem: Problem, path: KeyPath, report: Report) -> Problem:
+    """Return ``problem`` with advice for what is written at ``path``, which may have no quotes."""
+    if problem.suggestion != UNQUOTE:
+        return problem
+    written, (_, tag) = report.filled.get(path), report.forms.get(path, ("", ""))
+    if written is None:
+        return evolve(problem, suggestion=f"remove {tag}") if tag else problem
+    if _REFERENCE.fullmatch(written):
+        return evolve(problem, suggestion=f"{UNQUOTE} where {written} is declared")
+    return evolve(problem, suggestion="make one macro of all of it, declared without quotes")
+
+
 def describe(value: Plain) -> str:
     """Name a value for a fault, shortly."""
     match value:
@@ -171,7 +192,7 @@ def quoted(text: str) -> str:
 def _meant_flag(value: Plain) -> str:
     """Say what to write for a switch; empty where that is not clear."""
     if value in _QUOTED:
-        return "remove the quotes"
+        return UNQUOTE
     near = nearest(value.strip(), ("true", "false")) if isinstance(value, str) else None
     return f"did you mean {near}?" if near else ""
 

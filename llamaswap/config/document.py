@@ -10,7 +10,7 @@ later steps leave it alone, so that one mistake is told once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
@@ -175,6 +175,9 @@ class Report:
     merged: set[KeyPath] = field(factory=set[KeyPath], init=False)
     """What a mapping has from another one, by ``<<``."""
 
+    filled: dict[KeyPath, str] = field(factory=dict[KeyPath, str], init=False)
+    """What was written where a macro has filled in something."""
+
     folded: set[KeyPath] = field(factory=set[KeyPath], init=False)
     """Texts whose lines were joined."""
 
@@ -189,17 +192,20 @@ class Report:
     _faults: list[Fault] = field(factory=list[Fault], init=False)
     _warnings: list[Fault] = field(factory=list[Fault], init=False)
     _tainted: set[KeyPath] = field(factory=set[KeyPath], init=False)
+    _above: set[KeyPath] = field(factory=set[KeyPath], init=False)
+    """The tainted paths and all that hold one."""
+
     _order: dict[str, int] = field(factory=dict[str, int], init=False)
     """The files that were taken over, numbered in their order."""
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """All faults, in the order of the files and of their lines."""
+        """All faults, each once, in the order of the files and of their lines."""
         return self._in_order(self._faults)
 
     @property
     def warnings(self) -> tuple[Fault, ...]:
-        """All warnings, in the order of the files and of their lines."""
+        """All warnings, each once, in the order of the files and of their lines."""
         return self._in_order(self._warnings)
 
     def fault(self, path: KeyPath, problem: str | Problem, place: Place | None = None) -> None:
@@ -214,10 +220,14 @@ class Report:
     def taint(self, path: KeyPath) -> None:
         """Keep later steps from complaining about ``path``."""
         self._tainted.add(path)
+        for length in range(len(path), -1, -1):
+            if path[:length] in self._above:
+                break
+            self._above.add(path[:length])
 
     def is_tainted(self, path: KeyPath) -> bool:
         """Say whether ``path``, or something below it, has been complained about."""
-        return any(known[: len(path)] == path for known in self._tainted)
+        return path in self._above
 
     def is_told(self, path: KeyPath) -> bool:
         """Say whether ``path`` itself has been complained about."""
@@ -242,7 +252,8 @@ class Report:
         self.folded.update(moved(path) for path in part.folded)
         self.secret_places.update(part.secret_places)
         self.secrets.update(part.secrets)
-        self._tainted.update(moved(path) for path in part._tainted)
+        for path in part._tainted:
+            self.taint(moved(path))
         self._faults += part._faults
         self._warnings += part._warnings
 
@@ -262,7 +273,7 @@ class Report:
         def key(fault: Fault) -> tuple[int, int, int]:
             return self._order.get(fault.file, -1), fault.line, fault.column
 
-        return tuple(sorted(faults, key=key))
+        return _told_once(sorted(faults, key=key))
 
     def _note(self, path: KeyPath, problem: str | Problem, place: Place | None) -> Fault:
         known = Problem.told(problem) if isinstance(problem, str) else problem
@@ -307,3 +318,25 @@ class Report:
             if place := self.places.get(path[:length]):
                 return place
         return None
+
+
+def _told_once(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Return ``faults`` with one in place of those that say the same of the same place.
+
+    What is merged into many models is one mistake, however many paths lead to it.
+    """
+    alike: dict[tuple[object, ...], list[Fault]] = {}
+    for fault in faults:
+        # Without a line the path is all that says where it is.
+        where = (fault.line, fault.column) if fault.line else (fault.path,)
+        alike.setdefault((fault.file, *where, fault.message), []).append(fault)
+    return tuple(_with_paths_of(first, others) for first, *others in alike.values())
+
+
+def _with_paths_of(fault: Fault, others: Iterable[Fault]) -> Fault:
+    """Return ``fault`` with a word about the other paths that lead to its place."""
+    paths = list(dict.fromkeys(other.path for other in others if other.path != fault.path))
+    if not paths:
+        return fault
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return evolve(fault, message=f"{fault.message} (also {paths[0]}{more})")

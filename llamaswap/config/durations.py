@@ -5,6 +5,7 @@ Pure. The notation is Go's, because existing files use it.
 
 from __future__ import annotations
 
+import math
 import re
 
 from attrs import evolve
@@ -12,15 +13,24 @@ from attrs import evolve
 from llamaswap.config.conversions import describe, misfit, to_integer
 from llamaswap.config.document import MisfitError, Plain, Problem
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
+_MICRO = dict.fromkeys(("us", "µs", "μs"), 10**3)
+_UNITS = {"ns": 1, **_MICRO, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+"""In nanoseconds."""
+
 _PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 PATTERN = rf"[-+]?(?:0|(?:{_PART.pattern})+)"
 """A regular expression, also of JavaScript, for all of a duration's text."""
 
 _DURATION = re.compile(PATTERN, re.ASCII)
 
-LONGEST = 2**63 / 1e9
-"""Seconds: about 292 years, the most that the notation's home can count."""
+_DIGITS = 20
+"""Of a number: more do not fit into 64 bits in front of the point, and change nothing behind it."""
+
+_MOST = 2**63 - 1
+"""Nanoseconds: about 292 years, the most that the notation's home can count."""
+
+LONGEST = math.nextafter(_MOST / 1e9, 0)
+"""Seconds: the most that can be written as a duration again."""
 
 _EXPECTED = 'a duration like "90s" or "1m30s"'
 
@@ -35,12 +45,20 @@ def to_duration(value: Plain) -> float:
         raise misfit(_EXPECTED, value)
     if _DURATION.fullmatch(value) is None:
         raise misfit(f"{_EXPECTED} (units ns, us, ms, s, m, h)", value)
-    # To the nanosecond, as there: so what is written of it reads as the same.
-    seconds = round(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value)), 9)
-    if seconds >= LONGEST:
+    nanoseconds = sum(_nanoseconds(number, unit) for number, unit in _PART.findall(value))
+    if nanoseconds > _MOST:
         text = "the duration {found} is longer than 292 years"
         raise MisfitError(Problem(text, "at most 292 years", describe(value)))
+    seconds = min(nanoseconds / 1e9, LONGEST)
     return -seconds if value.startswith("-") else seconds
+
+
+def _nanoseconds(number: str, unit: str) -> int:
+    """Return what is left of ``number`` when all that is shorter is cut off, as in Go."""
+    whole, _, fraction = number.partition(".")
+    whole, fraction = whole.lstrip("0")[:_DIGITS], fraction[:_DIGITS]
+    part = int(fraction or 0) * (_UNITS[unit] / 10 ** len(fraction))
+    return int(whole or 0) * _UNITS[unit] + int(part)
 
 
 def to_whole_seconds(value: Plain) -> int:
@@ -75,7 +93,7 @@ def to_seconds(value: Plain) -> float:
         raise misfit(f"{_EXPECTED}, or seconds", value)
     seconds = to_duration(value) if isinstance(value, str) else float(value)
     # Written so that it refuses what is no number at all, too.
-    if not 0 <= seconds < LONGEST:
+    if not 0 <= seconds <= LONGEST:
         raise misfit("at least 0 seconds", value)
     return seconds
 

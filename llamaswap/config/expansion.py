@@ -6,9 +6,9 @@ no step needs to know that there were macros.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from llamaswap.config import keys
 from llamaswap.config.conversions import macro_text, misfit, to_integer, to_section
@@ -29,6 +29,11 @@ from llamaswap.config.text import strip_comments
 _AT_START = frozenset({"PORT"})
 _AT_STOP = frozenset({"PORT", "PID"})
 
+_SWALLOWED = Problem(
+    "the comment swallows what follows it: a text that begins with > joins its lines",
+    suggestion="use | there",
+)
+
 
 @frozen
 class Expansion:
@@ -41,9 +46,15 @@ class Expansion:
     """The models that have a port."""
 
 
-def expand_document(document: Mapping[str, Plain], report: Report) -> Expansion:
-    """Fill what is known of ``document``; what cannot be filled goes to ``report``."""
+def expand_document(
+    document: Mapping[str, Plain], report: Report, environment: Collection[str] = ()
+) -> Expansion:
+    """Fill what is known of ``document``; what cannot be filled goes to ``report``.
+
+    ``environment`` has the names of variables, for the advice.
+    """
     scope = declare(document.get("macros"), ("macros",), report)
+    scope = evolve(scope, environment=frozenset(environment))
     expanded: dict[str, Plain] = {
         key: _filled(value, scope, (key,), report)
         for key, value in document.items()
@@ -120,6 +131,7 @@ def _filled_model(
             content = _uncommented(content, (*path, key), report)  # noqa: PLW2901 - the same field, cleaner
         later = _AT_STOP if key == "cmdStop" else _AT_START
         fields[key] = _filled(content, scope, (*path, key), report, later)
+    _check_comment(value.get("cmd"), fields, (*path, "cmd"), report)
     fields = _renamed(fields, scope, path, report)
     filled = ports.fill(fields, path, report)
     return filled if macros is None else {**filled, "macros": macros}
@@ -127,10 +139,24 @@ def _filled_model(
 
 def _uncommented(text: str, path: KeyPath, report: Report) -> str:
     bare = strip_comments(text)
-    if bare != text and path in report.folded:
-        message = "the comment swallows what follows it: a text that begins with > joins its lines"
-        report.warn(path, Problem(message, suggestion="use | there"))
+    if bare != text and bare.strip() and path in report.folded:
+        report.warn(path, _SWALLOWED)
     return bare
+
+
+def _check_comment(
+    written: Plain, fields: Mapping[str, Plain], path: KeyPath, report: Report
+) -> None:
+    """Tell a command of which nothing is left, because all of it is a comment."""
+    if not isinstance(written, str) or not written.strip() or strip_comments(written).strip():
+        return
+    is_folded = path in report.folded
+    if "${PORT}" in str(fields["proxy"]):
+        text = "cmd holds only {found}: give {expected}"
+        hint = "with | in place of > lines stay whole" if is_folded else ""
+        report.fault(path, Problem(text, "the command that starts the server", "a comment", hint))
+    elif is_folded:
+        report.warn(path, _SWALLOWED)
 
 
 def _renamed(

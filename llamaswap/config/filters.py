@@ -73,9 +73,12 @@ def with_automatic_aliases(
     for model, config in models.items():
         added: list[str] = []
         for name in config.filters.set_params_by_id:
+            if name == model:
+                # No alias comes of it, and one of another model that is alike means nobody.
+                continue
             place = ("models", model, *BY_ID, name)
             owner = owners.get(name, model)
-            if name != model and name in models:
+            if name in models:
                 text = (
                     "the name {found} conflicts with an existing model ID: parameters are set for "
                     "a model's own names only"
@@ -87,7 +90,7 @@ def with_automatic_aliases(
                     "becomes an alias"
                 )
                 report.fault(place, Problem(text, UNSHARED, quoted(name), detail=repr(owner)))
-            elif name not in (model, *config.aliases):
+            elif name not in config.aliases:
                 owners[name] = model
                 added.append(name)
         complete[model] = evolve(config, aliases=(*config.aliases, *added))

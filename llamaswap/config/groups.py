@@ -14,14 +14,19 @@ from attrs import define, field, frozen
 from llamaswap.config.conversions import describe, quoted
 from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.expansion import section_at
-from llamaswap.config.names import unknown_model
+from llamaswap.config.names import refuse_unknown
 from llamaswap.config.sections import GroupSection
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.policy.eviction import DEFAULT_GROUP, GroupRule
+from llamaswap.policy.near_names import suggestion
 from llamaswap.policy.rules import ModelId
+from llamaswap.policy.unread import EVERYTHING_READ, Unread
 
 _ROUTER: KeyPath = ("routing", "router")
 _SETTINGS: KeyPath = (*_ROUTER, "settings")
+ROUTINGS: tuple[KeyPath, ...] = (("groups",), ("matrix",), _ROUTER)
+"""Where it may stand which models run together."""
+
 _BY_GROUPS = (None, "", "group")
 """What ``use`` may be where groups decide."""
 
@@ -61,7 +66,10 @@ def find_routing(document: Mapping[str, Plain], report: Report) -> Routing:
 
 
 def build_groups(
-    routing: Routing, ids: Mapping[str, ModelId], report: Report
+    routing: Routing,
+    ids: Mapping[str, ModelId],
+    report: Report,
+    unread: Unread = EVERYTHING_READ,
 ) -> tuple[GroupRule, ...]:
     """Return the rules of all groups, in the order of the file, members resolved.
 
@@ -69,18 +77,23 @@ def build_groups(
         routing: the section in force.
         ids: all names of models; see `local_names`.
         report: where faults go.
+        unread: names that are not among them because of a mistake.
     """
-    by_id = {text: name for name, text in _named(routing.groups) if ids.get(text) == text}
-    members = _Members(ids, by_id, report)
+    by_id = {
+        text: name
+        for name, text in _named(routing.groups)
+        if ids.get(text) == text and name != DEFAULT_GROUP
+    }
+    members = _Members(ids, by_id, unread, report)
     rules: list[GroupRule] = []
     for name, value in routing.groups.items():
         path = (*routing.path, name)
-        if name == DEFAULT_GROUP:
-            text = "the group name {found} is reserved for models without a group"
-            report.fault(path, Problem(text, "another name", repr(name)))
-            continue
         values = section_at(value, path, report)
         group = structure(GroupSection, values, path, report)
+        if name == DEFAULT_GROUP:
+            # There are such files, and the reference serves them, but for the members.
+            report.warn(path, _RESERVED)
+            continue
         places = kept_places(values.get("members"), (*path, "members"))
         found = [
             members.claim(text, name, place)
@@ -100,6 +113,15 @@ def _named(groups: Mapping[str, Plain]) -> Iterator[tuple[str, str]]:
                 yield name, text
 
 
+_RESERVED = Problem(
+    "the group name {found} is reserved for the models that are in no group: nothing that stands "
+    "here has an effect",
+    "another name",
+    repr(DEFAULT_GROUP),
+    "give the group another name",
+)
+
+
 @define
 class _Members:
     """Which group each model belongs to."""
@@ -108,6 +130,7 @@ class _Members:
     by_id: Mapping[str, str]
     """The group of each model that is a member by its id, which counts for more than an alias."""
 
+    unread: Unread
     report: Report
     _owners: dict[ModelId, str] = field(factory=dict[ModelId, str], init=False)
 
@@ -115,7 +138,7 @@ class _Members:
         """Return the model that ``text`` means, which ``group`` claims; ``None``: there is none."""
         model = self.ids.get(text)
         if model is None:
-            self.report.fault(place, unknown_model(text, self.ids))
+            refuse_unknown(text, self.ids, self.unread, place, self.report)
             return None
         if text != model and (other := self._owners.get(model, self.by_id.get(model))):
             # The reference does not know aliases here, so there are such files.
@@ -150,8 +173,9 @@ def _new_style(
             text = "routing.router.settings.matrix is not set, but use asks for it"
             report.fault((*_ROUTER, "use"), Problem(text, "a matrix in the settings", "none"))
             return Routing(path)
-        here = (*_SETTINGS, "matrix")
-        return Routing(here, matrix=matrix)
+        if groups:
+            report.warn(path, "the groups have no effect with use: matrix")
+        return Routing((*_SETTINGS, "matrix"), matrix=matrix)
     if report.is_tainted((*_ROUTER, "use")):
         return Routing(path)
     _check_use(router, report)
@@ -163,9 +187,10 @@ def _new_style(
 def _check_use(router: Mapping[str, Plain], report: Report) -> None:
     use = router.get("use")
     if use not in (*_BY_GROUPS, "matrix") and not report.is_tainted((*_ROUTER, "use")):
-        problem = Problem(
-            "unknown router: expected {expected}, found {found}", "group or matrix", describe(use)
-        )
+        text, hint = "unknown router: expected {expected}, found {found}", ""
+        if isinstance(use, str):
+            hint = suggestion(use, ("group", "matrix"))
+        problem = Problem(text, "group or matrix", describe(use), hint)
         report.fault((*_ROUTER, "use"), problem)
 
 

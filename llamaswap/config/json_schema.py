@@ -26,6 +26,7 @@ from llamaswap.config.effective import written
 from llamaswap.config.fields import Key, KeyField, keys_of
 from llamaswap.config.macros import MAX_NAME, RESERVED, MacroValue
 from llamaswap.config.schema import OLD_STRIP_PARAMS, Config, FiltersConfig
+from llamaswap.config.sections import PeerConfig
 
 Schema = dict[str, Any]
 
@@ -38,7 +39,7 @@ _WHOLE: Schema = {"type": ["number", "null"], "minimum": -(2**63), "exclusiveMax
 """Fractions are taken, too, and truncated toward zero."""
 
 _DURATION: Schema = {"type": "string", "pattern": f"^(?:{PATTERN})$"}
-_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0, "exclusiveMaximum": LONGEST}
+_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": LONGEST}
 
 _COMMON: Schema = {
     "filled": _FILLED,
@@ -126,8 +127,10 @@ class _Maker:
         if get_origin(kind) is Mapping:
             if get_args(kind)[1] == MacroValue:
                 return {"$ref": "#/$defs/macros"}
-            items = self._kind(get_args(kind)[1])
-            if any(info.key.required for info in _keys_in(get_args(kind)[1])):
+            entry = get_args(kind)[1]
+            items = self._kind(entry)
+            # A peer of which nothing is said is left out.
+            if entry is not PeerConfig and any(info.key.required for info in _keys_in(entry)):
                 items = {**items, "type": "object"}
             return {"type": ["object", "null"], "additionalProperties": items}
         return self._single(kind)

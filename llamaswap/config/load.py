@@ -11,16 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
-from llamaswap.config import sources
+from llamaswap.config import files, sources
 from llamaswap.config.building import build
 from llamaswap.config.conversions import describe
 from llamaswap.config.document import Plain, Problem, Report, note_secrets
+from llamaswap.config.files import Source
 from llamaswap.config.merging import Part, merge
 from llamaswap.config.nodes import to_plain
 from llamaswap.config.schema import Config
-from llamaswap.config.sources import Source
 from llamaswap.config.spelling import warn_respelled
 from llamaswap.errors import ConfigError, Fault
 
@@ -32,13 +32,16 @@ class Attempt:
     """What came of reading the configuration once."""
 
     digest: str
-    """Of the bytes that were read, also of bad ones (see `Config.digest`); empty: not
-    everything could be read."""
+    """Of the bytes that were read, also of bad ones (see `Config.digest`), and of why
+    others could not be."""
 
     outcome: Config | ConfigError
 
     warnings: tuple[Fault, ...] = ()
     """What is odd but harmless, also where there are faults."""
+
+    draft: Config = field(factory=Config, repr=False)
+    """What could be read, also where there are faults: to look at, not to serve."""
 
     def loaded(self) -> Config:
         """Return the configuration.
@@ -87,16 +90,17 @@ def attempt_config(
     """Do what `load_config` does; return faults too, with the digest of what has them."""
     _require_types(source, config_dir, environ)
     report = Report()
-    gathered = sources.gather(source, config_dir, report)
+    gathered = files.gather(source, config_dir, report)
     if len(gathered) == 1:
         report.file = gathered[0].name
-    digest = "" if report.faults else sources.digest_of(gathered)
+    digest = files.digest_of(gathered)
+    gathered = tuple(source for source in gathered if source.obstacle is None)
     config = _load(gathered, os.environ if environ is None else environ, report)
     if report.faults:
-        return Attempt(digest, ConfigError(report.faults), report.warnings)
-    files = tuple(source.path for source in gathered if source.path is not None)
-    config = evolve(config, warnings=report.warnings, sources=files, digest=digest)
-    return Attempt(digest, config, report.warnings)
+        return Attempt(digest, ConfigError(report.faults), report.warnings, config)
+    paths = tuple(source.path for source in gathered if source.path is not None)
+    config = evolve(config, warnings=report.warnings, sources=paths, digest=digest)
+    return Attempt(digest, config, report.warnings, config)
 
 
 def _require_types(source: object, config_dir: object, environ: object) -> None:
@@ -110,8 +114,8 @@ def _require_types(source: object, config_dir: object, environ: object) -> None:
             "load_config takes a file as pathlib.Path, a text in YAML as str, or several files as "
             f"a sequence of Paths, not {type(source).__name__}"
         )
-    files = () if isinstance(source, str | Path | None) else cast("Sequence[object]", source)
-    for index, file in enumerate(files):
+    given = () if isinstance(source, str | Path | None) else cast("Sequence[object]", source)
+    for index, file in enumerate(given):
         if not isinstance(file, Path):
             found = type(file).__name__
             raise TypeError(f"load_config takes files as pathlib.Path: source[{index}] is {found}")
@@ -128,7 +132,7 @@ def _load(gathered: Iterable[Source], environ: Mapping[str, str], report: Report
     if not is_whole or any(part.is_broken for part in parts):
         # What is missing would look like mistakes in what is there.
         return Config()
-    return build(top, report)
+    return build(top, report, environ)
 
 
 def _read(source: Source, environ: Mapping[str, str]) -> Part:
@@ -153,5 +157,5 @@ def _top(value: Plain, report: Report, *, is_file: bool) -> dict[str, Plain]:
         hint = "give a file as a pathlib.Path"
         report.fault((), Problem(_TOP, "a mapping of keys", describe(value), hint))
     elif value is not None and not report.faults:
-        report.warn((), f"there are no keys in it, only {describe(value)}: nothing is configured")
+        report.warn((), f"there are no keys in it, only {describe(value)}")
     return {}

@@ -17,6 +17,7 @@ from llamaswap.config.conversions import describe, macro_text, quoted
 from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Report, problem_of
 from llamaswap.config.environment import REFERENCE as ENVIRONMENT
 from llamaswap.policy.near_names import nearest
+from llamaswap.policy.unread import ANY_NAME, EVERYTHING_READ, Unread
 
 MacroValue: TypeAlias = str | int | float | bool
 
@@ -48,8 +49,14 @@ class Scope:
     macros: Mapping[str, MacroValue] = field(factory=dict[str, MacroValue])
     """In the order of declaration."""
 
-    broken: frozenset[str] = frozenset()
+    broken: Unread = EVERYTHING_READ
     """Declared too, but wrongly, which has been told."""
+
+    own: frozenset[str] = frozenset()
+    """Those of ``macros`` that only one model has."""
+
+    environment: frozenset[str] = frozenset()
+    """The names of the environment, for the advice."""
 
     def within(self, model: str, own: Scope) -> Scope:
         """Return the scope of a model's fields: its id, these macros, its ``own``.
@@ -57,7 +64,8 @@ class Scope:
         An own macro takes the place of a global one with its name, in order too.
         """
         macros: dict[str, MacroValue] = {"MODEL_ID": model, **self.macros, **own.macros}
-        return Scope(macros, self.broken | own.broken)
+        broken = self.broken | own.broken
+        return Scope(macros, broken, frozenset(own.macros), self.environment)
 
 
 def declare(value: Plain, path: KeyPath, report: Report) -> Scope:
@@ -67,7 +75,7 @@ def declare(value: Plain, path: KeyPath, report: Report) -> Scope:
     if not isinstance(value, dict):
         text = "macros must be {expected}, found {found}"
         report.fault(path, Problem(text, "a mapping of names to values", describe(value)))
-        return Scope()
+        return Scope(broken=ANY_NAME)
     macros: dict[str, MacroValue] = {}
     broken: set[str] = set()
     for name, content in value.items():
@@ -76,7 +84,7 @@ def declare(value: Plain, path: KeyPath, report: Report) -> Scope:
         except ValueError as exc:
             broken.add(name)
             report.fault((*path, name), problem_of(exc))
-    return Scope(macros, frozenset(broken))
+    return Scope(macros, Unread(frozenset(broken), is_all=report.is_told(path)))
 
 
 def substitute(value: Plain, scope: Scope, path: KeyPath, report: Report) -> Plain:
@@ -90,6 +98,8 @@ def substitute(value: Plain, scope: Scope, path: KeyPath, report: Report) -> Pla
             expanded = expand(value, scope.macros)
             if expanded is None:
                 report.fault(path, _TOO_LONG)
+            elif expanded != value:
+                report.filled[path] = value
             return expanded
         case list():
             return [
@@ -207,11 +217,7 @@ def _unknown(name: str, scope: Scope, later: Collection[str]) -> Problem:
         )
         return Problem(text, "a reference that is written out", found)
     if name in scope.macros:
-        text = (
-            "unknown macro {found}: the macro that uses it stands above it, and a macro can use "
-            "only those above itself"
-        )
-        return Problem(text, "a macro that is declared above", found, "move the declaration up")
+        return _declared_too_late(name, scope)
     given = [other for other in RESERVED if other in (*scope.macros, *later)]
     expected = _listed(("a declared macro", *given), "or")
     if name == "PID":
@@ -219,9 +225,54 @@ def _unknown(name: str, scope: Scope, later: Collection[str]) -> Problem:
         return Problem(text, expected, found)
     if name in RESERVED:
         return Problem("unknown macro {found}: it is known inside models only", expected, found)
-    if near := nearest(name, (*scope.macros, *later)):
+    if near := _nearest(name, scope, later):
         return Problem("unknown macro {found}", expected, found, f"did you mean ${{{near}}}?")
     return Problem("unknown macro {found}: expected {expected}", expected, found)
+
+
+def _nearest(name: str, scope: Scope, later: Collection[str]) -> str | None:
+    """Return what was probably meant by ``name``, as it stands in braces."""
+    variable = f"env.{name}"
+    if name in scope.environment and ENVIRONMENT.fullmatch(f"${{{variable}}}"):
+        return variable
+    return nearest(name, (*scope.macros, *later))
+
+
+def _declared_too_late(name: str, scope: Scope) -> Problem:
+    found, expected = f"${{{name}}}", "a macro that is declared above"
+    names = list(scope.macros)
+    above = names[: names.index(name)]
+    user = next((other for other in above if name in _used_by(other, scope)), None)
+    rule = "a macro can use only those above itself"
+    if user is None:
+        # It was put together, like ``${x${y}}``, or is too long to be filled in.
+        text = "unknown macro {found}: what uses it stands above it, and " + rule
+        return Problem(text, expected, found, "move the declaration up")
+    if user in _reached_from(name, scope):
+        text = "unknown macro {found}: the macros {detail} lead to each other"
+        both = f"{user!r} and {name!r}"
+        return Problem(text, expected, found, "write one of them out", detail=both)
+    text = "unknown macro {found}: the macro {detail} uses it and stands above it, and " + rule
+    hint = f"move {name!r} above {user!r}"
+    if name in scope.own and user not in scope.own:
+        hint = f"declare {name!r} among the macros of all models, above {user!r}"
+    return Problem(text, expected, found, hint, detail=repr(user))
+
+
+def _used_by(name: str, scope: Scope) -> set[str]:
+    """Return what the text of a macro refers to."""
+    content = scope.macros.get(name)
+    return set(_LEFT_OVER.findall(content)) if isinstance(content, str) else set()
+
+
+def _reached_from(name: str, scope: Scope) -> set[str]:
+    """Return what a macro refers to, itself or through others."""
+    reached: set[str] = set()
+    unseen = _used_by(name, scope)
+    while unseen:
+        reached |= unseen
+        unseen = {used for other in unseen for used in _used_by(other, scope)} - reached
+    return reached
 
 
 def _listed(names: Sequence[str], last: str = "and") -> str:

@@ -2,8 +2,8 @@
 
 Pure. A secret may have reached other texts through a macro, so it is hidden
 wherever it stands. Variables and arguments of commands that are called like
-one count as well, and passwords and queries in URLs: they are no keys of ours, but nobody
-wants to publish them.
+one count as well, and passwords in URLs, their queries and headers: they are no
+keys of ours, but nobody wants to publish them.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from llamaswap.config.document import Plain
-from llamaswap.config.redaction import QUERY, is_secret_name, masking
+from llamaswap.config.redaction import is_secret_name, masking
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.text import split_command
 
 _IN_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://[^\s/?#@:]*:([^\s/?#@]+)@")
+_IN_QUERY = re.compile(r"[?&]([\w-]+)=([^\s&#\"']+)")
+_IN_HEADER = re.compile(r"(?i)\bauthorization:\s*\w+\s+([^\s\"']+)")
 
 
 def secrets_of(config: Config) -> frozenset[str]:
     """Return the texts that nobody is shown unless they ask for them."""
     found = set(config.api_keys)
     for peer in config.peers.values():
-        found.update((peer.api_key, *_in_urls(peer.proxy)))
+        found.update((peer.api_key, *_in_text(peer.proxy)))
     for model in config.models.values():
         found.update(_secrets_of_model(model))
     return frozenset(found - {""})
@@ -36,8 +38,8 @@ def masked(values: dict[str, Plain], secrets: Iterable[str]) -> dict[str, Plain]
 
 
 def _secrets_of_model(model: ModelConfig) -> Iterator[str]:
-    for text in (model.proxy, model.cmd, model.cmd_stop, *model.env):
-        yield from _in_urls(text)
+    for text in (model.proxy, model.check_endpoint, model.cmd, model.cmd_stop, *model.env):
+        yield from _in_text(text)
     for entry in model.env:
         name, _, value = entry.partition("=")
         if is_secret_name(name):
@@ -50,9 +52,12 @@ def _secrets_of_model(model: ModelConfig) -> Iterator[str]:
                 yield value if given else following
 
 
-def _in_urls(text: str) -> Iterator[str]:
-    yield from _IN_URL.findall(text)
-    yield from QUERY.findall(text)
+def _in_text(text: str) -> Iterator[str]:
+    for form in (_IN_URL, _IN_HEADER):
+        yield from form.findall(text)
+    for name, value in _IN_QUERY.findall(text):
+        if is_secret_name(name):
+            yield value
 
 
 def _hidden(value: Plain, hide: Callable[[str], str]) -> Plain:

@@ -5,11 +5,11 @@ Pure. The file's special numbers (-1, 0) are turned into what they stand for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from attrs import evolve
 
+from llamaswap.config.commands import control_character, oddities
 from llamaswap.config.conversions import quoted, to_section, value_at
 from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.filters import UNSHARED, with_automatic_aliases
@@ -17,7 +17,7 @@ from llamaswap.config.names import misnamed
 from llamaswap.config.ports import PortSlot
 from llamaswap.config.schema import MODALITIES, CapabilitiesConfig, ModelConfig
 from llamaswap.config.structure import kept_places, structure
-from llamaswap.config.text import bare_words, open_quote, split_command
+from llamaswap.config.text import split_command
 from llamaswap.config.urls import check_url
 from llamaswap.policy.rules import ModelId
 
@@ -27,10 +27,10 @@ COMFY = "comfyui_auto"
 COMFY_CONCURRENCY = 50
 """Requests at one time that such a model takes at least, as in the reference."""
 
-_SHELL = re.compile(
-    r"&&|\|\|?|;|&|<<?|(?:[0-9]|&)?>>?(?:&[0-9])?[\w./~-]*|.*(?:\$\(|`).*", re.DOTALL
-)
-"""Words that a shell would act on. None begins with ``<|``: so do tokens of models."""
+NO_CHECK = "none"
+"""The word in place of a path that lets a model count as ready without a question."""
+
+_NO_CHECKS = frozenset({NO_CHECK, "false", "off", "no", "null", "disabled", "skip"})
 
 
 def build_models(sections: Mapping[str, Plain], report: Report) -> dict[ModelId, ModelConfig]:
@@ -88,9 +88,10 @@ def check_model(
         )
     if not report.is_tainted((*path, "proxy")):
         check_url(model.proxy, (*path, "proxy"), report, "so the model cannot be started")
+    _check_endpoint(model.check_endpoint, (*path, "checkEndpoint"), report)
     _check_numbers(model, path, report)
     _check_capabilities(model.capabilities, path, values, report)
-    _check_command(model.cmd, path, report)
+    _check_commands(model, path, report)
     _check_environment(model.env, path, values, report)
     limit = model.concurrency_limit
     meant = evolve(
@@ -163,6 +164,13 @@ def _check_numbers(model: ModelConfig, path: KeyPath, report: Report) -> None:
         )
 
 
+def _check_endpoint(endpoint: str, path: KeyPath, report: Report) -> None:
+    word = endpoint.strip()
+    if word != NO_CHECK and word.lower() in _NO_CHECKS:
+        text, hint = "{found} is taken for a path", f"write {NO_CHECK} if the model is not asked"
+        report.warn(path, Problem(text, f"a path, or {NO_CHECK}", quoted(word), hint))
+
+
 def _check_capabilities(
     capabilities: CapabilitiesConfig, path: KeyPath, values: Mapping[str, Plain], report: Report
 ) -> None:
@@ -186,22 +194,25 @@ def _check_environment(
     for entry, place in zip(entries, places, strict=False):
         if "=" not in entry:
             report.warn(place, Problem(expected="NAME=value", found=quoted(entry)))
+        _check_letters(entry, place, report)
 
 
-def _check_command(command: str, path: KeyPath, report: Report) -> None:
-    """Warn of what a shell would do, and nobody does here."""
-    if report.is_tainted((*path, "cmd")):
-        return
-    here = (*path, "cmd")
-    words, bare = split_command(command), bare_words(command)
-    if not words:
-        report.warn(here, "the command is empty: the model cannot be started")
-    elif quote := open_quote(command):
-        report.warn(here, f"the quote {quote} is never closed: all that follows it is one argument")
-    elif shell := [word for word in bare if _SHELL.fullmatch(word)]:
-        text = "{found} is given to the program as an argument, since no shell is used"
-        report.warn(here, Problem(text, found=quoted(shell[0])))
-    elif "#" in bare:
-        message = "what follows # is no comment: only whole lines that begin with # are"
-        hint = "with | in place of > lines stay whole" if here in report.folded else ""
-        report.warn(here, Problem(message, suggestion=hint))
+def _check_letters(text: str, path: KeyPath, report: Report) -> None:
+    if problem := control_character(text):
+        report.warn(path, problem)
+
+
+def _check_commands(model: ModelConfig, path: KeyPath, report: Report) -> None:
+    """Warn of what is odd about both commands; nobody needs one that stops."""
+    for key, command in (("cmd", model.cmd), ("cmdStop", model.cmd_stop)):
+        here = (*path, key)
+        if report.is_tainted(here):
+            continue
+        _check_letters(command, here, report)
+        if split_command(command):
+            for problem in oddities(
+                command, is_stop=key == "cmdStop", is_folded=here in report.folded
+            ):
+                report.warn(here, problem)
+        elif key == "cmd":
+            report.warn(here, "the command is empty: the model cannot be started")

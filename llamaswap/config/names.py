@@ -12,11 +12,12 @@ from typing import Self
 from attrs import evolve, frozen
 
 from llamaswap.config.conversions import quoted
-from llamaswap.config.document import Problem
+from llamaswap.config.document import KeyPath, Problem, Report
 from llamaswap.config.schema import ModelConfig
 from llamaswap.config.sections import PeerConfig
 from llamaswap.policy.near_names import suggestion
 from llamaswap.policy.rules import ModelId
+from llamaswap.policy.unread import EVERYTHING_READ, Unread
 
 A_MODEL = "the id or an alias of a model"
 """What is expected where only our own models can be meant."""
@@ -57,6 +58,21 @@ def unknown_model(name: str, known: Iterable[str], expected: str = A_MODEL) -> P
     return problem if problem.suggestion else evolve(problem, text=_UNLIKE_ANY)
 
 
+def refuse_unknown(
+    name: str,
+    known: Iterable[str],
+    unread: Unread,
+    place: KeyPath,
+    report: Report,
+    expected: str = A_MODEL,
+) -> None:
+    """Tell that ``name`` is none of ``known``, unless a mistake may have hidden it."""
+    if name in unread:
+        report.taint(place)
+    else:
+        report.fault(place, unknown_model(name, known, expected))
+
+
 def blank(what: str, name: str) -> Problem:
     """Return the problem that ``name``, which is ``what``, has no letter."""
     return Problem(f"{what} cannot be empty", "a name that is not blank", quoted(name))
@@ -76,9 +92,16 @@ class BaseNames:
     """Every name of a local model or a peer's."""
 
     bases: Mapping[str, Base]
+    unread: Unread = EVERYTHING_READ
+    """Names that are not there because of a mistake."""
 
     @classmethod
-    def of(cls, models: Mapping[ModelId, ModelConfig], peers: Mapping[str, PeerConfig]) -> Self:
+    def of(
+        cls,
+        models: Mapping[ModelId, ModelConfig],
+        peers: Mapping[str, PeerConfig],
+        unread: Unread = EVERYTHING_READ,
+    ) -> Self:
         """Collect all names; bare ones that several peers offer mean nobody."""
         full: dict[str, Base] = {}
         bare: dict[str, Base] = {}
@@ -90,7 +113,7 @@ class BaseNames:
                 offered.setdefault(model, set()).add(peer)
         alone = {name: base for name, base in bare.items() if len(offered[name]) == 1}
         local = {name: Base(model) for name, model in local_names(models).items()}
-        return cls(alone | full | local)
+        return cls(alone | full | local, unread)
 
     def resolve(self, name: str) -> Base | None:
         """Return what ``name`` means; ``None``: nobody is called that."""

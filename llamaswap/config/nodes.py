@@ -174,13 +174,18 @@ class _Reading:
             self.report.places[(*path, key)] = entry.place
             if entry.is_merged:
                 self.report.merged.add((*path, key))
-            if node.is_flow and _holds_macros(path) and _is_blank(entry.node):
+            if node.is_flow and _holds_macros(path) and self._is_blank(entry.node):
                 # ``{A: , B: x}`` has always declared an empty macro A.
                 values[key] = ""
                 self.report.forms[(*path, key)] = NOTHING
             else:
                 values[key] = self.value(entry.node, (*path, key), borrowed=entry.borrowed)
         return values
+
+    def _is_blank(self, node: Node) -> bool:
+        if not isinstance(node, Scalar) or not node.is_plain:
+            return False
+        return not environment.fill(node.text, self.environ)[0].strip(" \t")
 
     def _entries(self, node: Table, path: KeyPath, *, borrowed: bool) -> dict[str, _Entry]:
         entries: dict[str, _Entry] = {}
@@ -192,7 +197,8 @@ class _Reading:
             if key is None:
                 continue
             if key in entries or (merges and merged):
-                self._repeated(key, key_node.place, (*path, key), borrowed=borrowed)
+                first = merged.place if merges and merged else entries[key].place
+                self._repeated(key, key_node.place, (*path, key), first, borrowed=borrowed)
             elif merges:
                 merged = child
             else:
@@ -208,7 +214,7 @@ class _Reading:
         if self._merging > MAX_DEPTH:
             raise _TooMuchError("merges (<<) lead to each other {found} times", MAX_DEPTH)
         entries: dict[str, _Entry] = {}
-        for part, shared in _parts(node, borrowed=borrowed):
+        for part, shared, place in _parts(node, borrowed=borrowed):
             self._spend()
             if isinstance(part, Table):
                 entries = self._entries(part, path, borrowed=shared) | entries
@@ -216,7 +222,7 @@ class _Reading:
                 found = "a list" if isinstance(part, Items) else "a single value"
                 text = "the value of << must be {expected}, found {found}"
                 told = Problem(text, "a mapping, or a list of mappings", found)
-                self._fault((*path, "<<"), told, part.place, borrowed=borrowed)
+                self._fault((*path, "<<"), told, place, borrowed=borrowed)
         self._merging -= 1
         return entries
 
@@ -240,9 +246,12 @@ class _Reading:
             self._fault((*path, text), exc.problem, node.place, borrowed=borrowed)
             return text
 
-    def _repeated(self, key: str, place: Place, path: KeyPath, *, borrowed: bool) -> None:
-        text = "the key {found} is already defined further up in the same mapping"
-        told = Problem(text, "each key once", repr(key), "remove one of the two")
+    def _repeated(
+        self, key: str, place: Place, path: KeyPath, first: Place, *, borrowed: bool
+    ) -> None:
+        text = "the key {found} is already defined in the same mapping, in line {detail}"
+        where = str(first.line)
+        told = Problem(text, "each key once", repr(key), "remove one of the two", detail=where)
         self._fault(path, told, place, borrowed=borrowed)
 
     def _scalar(self, node: Scalar, path: KeyPath, *, borrowed: bool) -> Plain:
@@ -299,7 +308,7 @@ class _Reading:
             text = text.strip(" \t")
         if _UNUSABLE.search(text):
             text = _UNUSABLE.sub("\ufffd", text)
-            told = "the text holds {found}, which no program can be given"
+            told = "the text holds {found}, which can be neither shown nor passed on"
             problems += (Problem(told, "other characters", "a NUL or half a surrogate pair"),)
         for problem in problems:
             self._fault(path, problem, node.place, borrowed=borrowed)
@@ -314,24 +323,25 @@ class _Reading:
             self.report.fault(path, problem, place)
 
 
-def _parts(node: Node, *, borrowed: bool) -> Iterator[tuple[Node, bool]]:
-    """List what a merge key merges, later ones weaker; the flag: reached through an alias."""
+def _parts(node: Node, *, borrowed: bool) -> Iterator[tuple[Node, bool, Place]]:
+    """List what a merge key merges, later ones weaker.
+
+    With each: whether it was reached through an alias, and where a person would change it.
+    """
+    place = node.place
     if isinstance(node, Alias):
         node, borrowed = node.target, True
     if not isinstance(node, Items):
-        yield node, borrowed
+        yield node, borrowed, place
         return
     for item in node.items:
+        here = place if borrowed else item.place
         if isinstance(item, Alias):
-            yield item.target, True
+            yield item.target, True, here
         else:
-            yield item, borrowed
+            yield item, borrowed, here
 
 
 def _holds_macros(path: KeyPath) -> bool:
     # There ``<<`` is a name like any other, and a wrong one.
     return path == ("macros",) or (len(path) == 3 and path[0] == "models" and path[2] == "macros")  # noqa: PLR2004 - models, id, macros
-
-
-def _is_blank(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.is_plain and not node.text

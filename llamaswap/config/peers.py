@@ -19,12 +19,22 @@ from llamaswap.config.structure import kept_places, structure
 from llamaswap.config.urls import check_url
 from llamaswap.policy.rules import ModelId
 
+_NOTHING_SAID = Problem(
+    "nothing is said of this peer, so it is left out: expected {expected}",
+    "its proxy and models",
+    "nothing",
+)
+
 
 def build_peers(sections: Mapping[str, Plain], report: Report) -> dict[str, PeerConfig]:
     """Return the peers of ``sections``, the filled ``peers`` of the file, in its order."""
     peers: dict[str, PeerConfig] = {}
     for name, value in sections.items():
         path = ("peers", name)
+        if value is None and not report.is_tainted(path):
+            # The reference serves such files, and has a peer without models then.
+            report.warn(path, _NOTHING_SAID)
+            continue
         peer = structure(PeerConfig, section_at(value, path, report), path, report)
         if not report.is_tainted(path) or isinstance(value, dict):
             _check_peer(peer, path, report)

@@ -11,7 +11,7 @@ from typing import cast
 
 from attrs import define, evolve, field, fields, frozen
 
-from llamaswap.config.conversions import value_at
+from llamaswap.config.conversions import misfit, value_at
 from llamaswap.config.document import KeyPath, Plain, Problem, Report, path_text
 from llamaswap.config.filters import BY_ID, rename_by_id
 from llamaswap.config.macros import left_over
@@ -166,8 +166,10 @@ def _refuse_composed(before: Plain, after: Plain, path: KeyPath, report: Report)
 
 
 def _refuse(model: dict[str, Plain], path: KeyPath, report: Report) -> None:
-    # A command that could not be read may well have asked for a port.
-    is_known = isinstance(model.get("cmd"), str | None) and not report.is_tainted((*path, "cmd"))
+    # A command that could not be read may well have asked for a port. A number or a date
+    # is the text of it, and did not.
+    command = model.get("cmd")
+    is_known = not isinstance(command, list | dict) and not report.is_tainted((*path, "cmd"))
     for place, name in (*left_over(model, path), *_left_in_names(model, path)):
         if name != "PORT":
             continue
@@ -175,7 +177,7 @@ def _refuse(model: dict[str, Plain], path: KeyPath, report: Report) -> None:
             report.taint(place)
         elif place == (*path, "proxy"):
             report.taint(place)
-            _refuse_proxy(model.get("cmd"), path, report)
+            _refuse_proxy(command, path, report)
         else:
             text = "unknown macro {found}: the model has no port, because its cmd does not use it"
             report.fault(place, Problem(text, _COMMAND, "${PORT}", "put ${PORT} into cmd"))
@@ -187,6 +189,8 @@ def _refuse_proxy(command: Plain, path: KeyPath, report: Report) -> None:
         hint = "put ${PORT} into cmd, or give proxy the address where the command listens"
         told = Problem(text, _COMMAND, "${PORT}", hint, joint=": ")
         report.fault((*path, "proxy"), told)
+    elif command is not None and not isinstance(command, str):
+        report.fault((*path, "cmd"), misfit("the text of a command", command).problem)
     else:
         text = f"{path_text(path)} has {{found}}: give {{expected}}"
         told = Problem(text, "the command that starts its server", "no cmd")

@@ -11,9 +11,10 @@ from attrs import evolve
 
 from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.expansion import section_at
-from llamaswap.config.names import BaseNames, blank, unknown_model
+from llamaswap.config.names import BaseNames, blank, refuse_unknown
 from llamaswap.config.sections import ProfileConfig
 from llamaswap.config.structure import structure
+from llamaswap.policy.unread import Unread
 
 _LEGACY = Problem(
     "this is a legacy list of models, which profiles were once: use groups for models "
@@ -27,6 +28,7 @@ def build_profiles(
     sections: Mapping[str, Plain], names: BaseNames, selectors: Collection[str], report: Report
 ) -> dict[str, ProfileConfig]:
     """Return the profiles of ``sections``, the filled ``profiles``; null pins disable a name."""
+    unread = names.unread | Unread(is_all=report.is_told(("selectors",)))
     profiles: dict[str, ProfileConfig] = {}
     for name, value in sections.items():
         path = ("profiles", name)
@@ -36,7 +38,7 @@ def build_profiles(
             report.fault(path, _LEGACY)
             continue
         profile = structure(ProfileConfig, section_at(value, path, report), path, report)
-        _check_pins(profile.pins, (*path, "pins"), names, selectors, report)
+        _check_pins(profile.pins, (*path, "pins"), names, selectors, unread, report)
         pins = {pin: target or None for pin, target in profile.pins.items()}
         profiles[name] = evolve(profile, pins=pins)
     return profiles
@@ -47,6 +49,7 @@ def _check_pins(
     path: KeyPath,
     names: BaseNames,
     selectors: Collection[str],
+    unread: Unread,
     report: Report,
 ) -> None:
     if not pins and not report.is_tainted(path[:-1]):
@@ -57,4 +60,4 @@ def _check_pins(
             report.fault((*path, pin), blank("the name of a pin", pin))
         elif target and target not in selectors and names.resolve(target) is None:
             known, expected = (*names.bases, *selectors), "a model, a peer's model or a selector"
-            report.fault((*path, pin), unknown_model(target, known, expected))
+            refuse_unknown(target, known, unread, (*path, pin), report, expected)

@@ -74,7 +74,7 @@ _PROXY = re.compile(
 )
 _PROXY_QUERY = re.compile(r"\bproxy[\"']?:[^\n?]{0,500}\?([^\n]*)")
 _BEARER = re.compile(r"(?i:\bbearer)[ \t]+([^\s\"']+)")
-QUERY = re.compile(r"//[^\s?\"'#]{0,500}\?([^\s\"'#]+)")
+_QUERY = re.compile(r"//[^\s?\"'#]{0,500}\?([^\s\"'#]+)")
 
 _REFERENCE = re.compile(r"\$\{([^}\s]+)\}")
 _LETTER = re.compile(r"\w|\*\*\*")
@@ -207,7 +207,7 @@ def _joined(secrets: Iterable[Secret]) -> tuple[Secret, ...]:
 
 def _shaped(text: str) -> Iterator[Secret]:
     """Find what looks like a secret wherever it stands."""
-    for shape in (_PASSWORD, QUERY, _BEARER, _LOGIN, _PROXY, _PROXY_QUERY):
+    for shape in (_PASSWORD, _QUERY, _BEARER, _LOGIN, _PROXY, _PROXY_QUERY):
         yield from (Secret(*found.span(1)) for found in shape.finditer(text))
 
 

@@ -12,7 +12,7 @@ from attrs import frozen
 from llamaswap.config.conversions import quoted
 from llamaswap.config.document import KeyPath, Plain, Problem, Report
 from llamaswap.config.expansion import section_at
-from llamaswap.config.names import A_BASE, Base, BaseNames, blank, misnamed, unknown_model
+from llamaswap.config.names import A_BASE, Base, BaseNames, blank, misnamed, refuse_unknown
 from llamaswap.config.sections import SelectorConfig
 from llamaswap.config.structure import kept_places, structure
 from llamaswap.policy.eviction import DEFAULT_GROUP, GroupRule
@@ -124,7 +124,7 @@ def _targets(
             text = "{found} is a selector: chaining selectors is not possible"
             report.fault(place, Problem(text, A_BASE, quoted(target)))
         elif base is None:
-            report.fault(place, unknown_model(target, names.bases, A_BASE))
+            refuse_unknown(target, names.bases, names.unread, place, report, A_BASE)
         else:
             found.append((base, place))
     return found

@@ -15,7 +15,7 @@ from typing import Any, Union, cast, get_args, get_origin
 from attrs import evolve, fields, has
 
 from llamaswap.config.building import build_filled
-from llamaswap.config.document import KeyPath, Plain, Problem, Report, path_text
+from llamaswap.config.document import KeyPath, Place, Plain, Problem, Report, path_text
 from llamaswap.config.dump import document_of
 from llamaswap.config.fields import keys_of
 from llamaswap.config.keys import ANY, UNBUILT
@@ -24,6 +24,7 @@ from llamaswap.config.models import COMFY
 from llamaswap.config.schema import Config, ModelConfig
 from llamaswap.config.text import strip_comments
 from llamaswap.errors import Fault
+from llamaswap.policy.eviction import DEFAULT_GROUP
 
 _SINGLE: Mapping[Any, tuple[tuple[type, ...], str]] = {
     str: ((str,), "a text"),
@@ -47,6 +48,25 @@ def without_behaviour(config: Config) -> tuple[str, ...]:
     return tuple(map(path_text, found))
 
 
+def unsupported(keys: tuple[str, ...], config: Config) -> Fault:
+    """Say of all ``keys`` in one sentence that they have no behaviour yet."""
+    # What was made in Python has no places; of one file at least the name is known.
+    nowhere = Place(0, 0, str(config.sources[0]) if len(config.sources) == 1 else "")
+
+    def place_of(key: str) -> Place:
+        return config.places.get(key, nowhere)
+
+    ordered = sorted(keys, key=lambda key: (place_of(key).file, place_of(key).line))
+    place = place_of(ordered[0])
+    *others, last = (f"`{key}`" for key in ordered)
+    names = f"{', '.join(others)} and {last}" if others else last
+    verb, hint = ("are", "remove them to serve") if others else ("is", "remove it to serve")
+    message = f"{names} {verb} not supported yet; {hint}"
+    path = "" if others else keys[0]
+    fault = Fault(path, message, place.file, place.line, place.column)
+    return evolve(fault, suggestion=hint)
+
+
 def misfits(config: Config) -> tuple[Fault, ...]:
     """Return what no file could say: wrong types, or else values that loading refuses."""
     report = Report()
@@ -55,6 +75,7 @@ def misfits(config: Config) -> tuple[Fault, ...]:
     if not report.faults:
         _check_numbers(config, report)
         _check_references(config, report)
+        _check_groups(config, report)
         build_filled(document_of(config), report, {})
     return report.faults
 
@@ -92,6 +113,14 @@ def _check_references(config: Config, report: Report) -> None:
         for path, name in dict.fromkeys(left_over(texts, ("models", model))):
             if name in RESERVED and (name != "PID" or path[-1] != "cmdStop"):
                 report.fault(path, evolve(_UNFILLED[name], found=f"${{{name}}}"))
+
+
+def _check_groups(config: Config, report: Report) -> None:
+    """Refuse a group that a file could not have either: there it has no effect, here it would."""
+    for rule in config.groups:
+        if rule.name == DEFAULT_GROUP:
+            text = "the group name {found} is reserved for the models that are in no group"
+            report.fault(("groups", rule.name), Problem(text, "another name", repr(rule.name)))
 
 
 _BY_LOADING = "only loading a file fills in {found}"

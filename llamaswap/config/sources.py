@@ -1,4 +1,4 @@
-"""The yaml door: reads files and folders, and the YAML in them into nodes; writes YAML.
+"""The yaml door: reads what files hold as YAML into nodes; writes YAML.
 
 Takes the parser's events alone: what words mean is `scalars`' matter, because
 the library's own constructors follow YAML 1.1. Whatever the bytes are, what is
@@ -8,26 +8,21 @@ wrong with them becomes a fault.
 from __future__ import annotations
 
 import codecs
-import hashlib
-import os
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from itertools import islice
-from pathlib import Path
+from itertools import islice, takewhile
 from typing import Any
 
 import yaml
-from attrs import define, field, frozen
+from attrs import define, field
 
 from llamaswap.config import environment, scalars, syntax
 from llamaswap.config.document import Place, Problem, Report
+from llamaswap.config.files import Source
 from llamaswap.config.lines import Lines
 from llamaswap.config.nodes import MAX_DEPTH, Alias, Items, Node, Scalar, Table
 from llamaswap.config.redaction import words_of
-
-TEXT = "<text>"
-"""What faults call a text that came without a file."""
 
 # The C parser is twenty times as fast and takes tabs where the reference does. The
 # other one, for systems without it, finds a mapping in ``[a:, b]`` (see `_final_colon`).
@@ -52,105 +47,6 @@ class _BrokenError(Exception):
         super().__init__(str(problem))
         self.problem = problem
         self.place = place
-
-
-@frozen
-class Source:
-    """What one file holds, or a text that came without one."""
-
-    name: str
-    """As faults show it."""
-
-    raw: bytes
-    path: Path | None = None
-
-
-def gather(
-    given: Path | str | Sequence[Path] | None, folder: Path | None, report: Report
-) -> tuple[Source, ...]:
-    """Read what was given, then the YAML files of ``folder`` in the order of their names.
-
-    What cannot be read is left out, and ``report`` says why.
-    """
-    if given is None and folder is None:
-        text = "there is no configuration: give at least one of {expected}"
-        report.fault((), Problem(text, "a file and a folder", "neither"))
-        return ()
-    if isinstance(given, str):
-        texts = (Source(TEXT, given.encode("utf-8", "surrogatepass")),)
-        return texts + _read_all(_list_folder(folder, (), report), report)
-    files = () if given is None else (given,) if isinstance(given, Path) else tuple(given)
-    listed = _list_folder(folder, files, report)
-    if not files and not listed and not report.faults:
-        text = "there are no configuration sources: no {expected} is in this folder"
-        told = Problem(text, "*.yml or *.yaml file", "none")
-        report.fault((), told, Place(0, 0, str(folder or "")))
-    return _read_all((*files, *listed), report)
-
-
-def digest_of(sources: Sequence[Source]) -> str:
-    """Return a SHA-256 in hex of what was read: of one file, what ``sha256sum`` prints.
-
-    Of several it is that of the lines that ``sha256sum`` prints for them.
-    """
-    digests = [hashlib.sha256(source.raw).hexdigest() for source in sources]
-    if len(digests) == 1:
-        return digests[0]
-    lines = (f"{digest}  {source.name}\n" for digest, source in zip(digests, sources, strict=True))
-    return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
-
-
-def _list_folder(folder: Path | None, files: Sequence[Path], report: Report) -> list[Path]:
-    """List the YAML files of ``folder`` in byte order; one that is among ``files`` is a fault."""
-    if folder is None:
-        return []
-    try:
-        with os.scandir(folder) as entries:
-            # Links to folders stay, so that reading them tells of the mistake.
-            names = [
-                entry.name
-                for entry in entries
-                if entry.name.endswith((".yml", ".yaml"))
-                and not entry.is_dir(follow_symlinks=False)
-            ]
-    except (OSError, ValueError) as exc:
-        report.fault((), _unreadable("folder", exc), Place(0, 0, str(folder)))
-        return []
-    given = {_absolute(file) for file in files}
-    listed: list[Path] = []
-    for name in sorted(names, key=os.fsencode):
-        path = folder / name
-        if _absolute(path) in given:
-            text, hint = "this file is also present in the folder {found}", "give it once"
-            told = Problem(text, "each file once", str(folder), hint, joint=": ")
-            report.fault((), told, Place(0, 0, str(path)))
-        else:
-            listed.append(path)
-    return listed
-
-
-def _absolute(path: Path) -> str:
-    # Links are not followed: two names of one file are two files.
-    return os.path.normpath(path.absolute())
-
-
-def _read_all(files: Iterable[Path], report: Report) -> tuple[Source, ...]:
-    read = (_read(file, report) for file in files)
-    return tuple(source for source in read if source is not None)
-
-
-def _read(path: Path, report: Report) -> Source | None:
-    try:
-        return Source(str(path), path.read_bytes(), path)
-    except (OSError, ValueError) as exc:
-        report.fault((), _unreadable("file", exc), Place(0, 0, str(path)))
-        return None
-
-
-def _unreadable(what: str, exc: OSError | ValueError) -> Problem:
-    # `ValueError`: a path with a NUL in it.
-    reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
-    return Problem(f"the {what} cannot be read: {{found}}", f"a {what} that can be read", reason)
 
 
 def decode(source: Source, report: Report) -> str | None:
@@ -194,6 +90,7 @@ def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
     composer = _Composer(_events(lines.text), lines, at)
     try:
         root = composer.document()
+        rest = composer.rest()
     except _BrokenError as exc:
         report.fault((), exc.problem, exc.place)
     except yaml.MarkedYAMLError as exc:
@@ -202,8 +99,8 @@ def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
         # The library lets what an escape or a tag decodes to slip through raw.
         report.fault((), Problem(syntax.SENTENCE, "a text in YAML", detail=str(exc)))
     else:
-        if place := composer.second_document():
-            report.warn((), "what follows --- is a second document: only the first is read", place)
+        if rest is not None:
+            report.warn((), *rest)
         return root
     return None
 
@@ -227,6 +124,15 @@ def _events(text: str) -> Iterator[Any]:
             text = f"{text[:at]}{_COLON}{text[at + 1 :]}"
         else:
             return
+
+
+def _is_garbled(text: str) -> bool:
+    """Say whether the first words of ``text`` are none: about so far the reference looks ahead."""
+    try:
+        list(islice(yaml.scan(environment.hide(text), _LOADER), 4))
+    except yaml.YAMLError:
+        return True
+    return False
 
 
 def _final_colon(text: str, exc: yaml.MarkedYAMLError) -> int | None:
@@ -290,6 +196,9 @@ class _Composer:
     _events: Iterator[Any]  # the types of events have no attributes
     lines: Lines
     _at: Place | None = None
+    _end: Any = field(default=None, init=False)
+    """Says how the first document ends."""
+
     _anchors: dict[str | None, Node | None] = field(
         factory=dict["str | None", "Node | None"], init=False
     )
@@ -307,24 +216,39 @@ class _Composer:
         if not isinstance(next(self._events), yaml.DocumentStartEvent):
             return None
         root = self._node(next(self._events), 0)
-        next(self._events)  # the document ends; this finds what trails it
+        self._end = next(self._events)
         return root
 
-    def second_document(self) -> Place | None:
-        """Return where another document with something in it begins, if one does."""
+    def rest(self) -> tuple[str | Problem, Place] | None:
+        """Return what is wrong with what follows the first document, and where.
+
+        It is only told, as nobody reads it. But what ``---`` or ``...`` does not part from the
+        document was meant to be in it, and is refused where it is not even YAML, as there.
+        """
         try:
             start = next(self._events, None)
-            if not isinstance(start, yaml.DocumentStartEvent):
-                return None
+        except yaml.MarkedYAMLError as exc:
+            if self._end.explicit:
+                return syntax.BEHIND_DOTS, self._place(exc.problem_mark)
+            mark = self._end.end_mark
+            told = syntax.behind(syntax.Spot.at(self.lines, self._place(mark)))
+            if _is_garbled(self.lines.text[mark.index :]):
+                raise _BrokenError(told, self._place(mark)) from exc
+            return told, self._place(mark)
+        if not isinstance(start, yaml.DocumentStartEvent) or self._is_empty():
+            return None
+        return syntax.BEHIND_DASHES, self._place(start.start_mark)
+
+    def _is_empty(self) -> bool:
+        """Say whether nothing is in the document that has just begun."""
+        try:
             first = next(self._events)
         except (yaml.YAMLError, ValueError, OverflowError):
-            # Nobody reads it, so nobody minds.
-            return None
-        is_empty = isinstance(first, yaml.ScalarEvent) and not first.value
-        return None if is_empty else self._place(start)
+            return False
+        return isinstance(first, yaml.ScalarEvent) and not first.value
 
     def _node(self, event: Any, depth: int) -> Node:
-        place = self._at or self._place(event)
+        place = self._at or self._place(event.start_mark)
         if depth > MAX_DEPTH:
             message = "YAML parse error: lists and mappings are nested {found} levels deep"
             wanted, found = f"at most {MAX_DEPTH}", f"more than {MAX_DEPTH}"
@@ -372,15 +296,30 @@ class _Composer:
         while not isinstance(event := next(self._events), end):
             yield self._node(event, depth + 1)
 
-    def _place(self, event: Any) -> Place:
-        return self.lines.place(event.start_mark.index)
+    def _place(self, mark: Any) -> Place:
+        return self.lines.place(mark.index)
 
     def _anchored(self, name: str | None, place: Place) -> Node:
         if name not in self._anchors:
             known = [anchor for anchor in self._anchors if anchor is not None]
-            raise _BrokenError(syntax.unknown_anchor(str(name), known), place)
+            told = syntax.unknown_anchor(str(name), known, self._line_below(name))
+            raise _BrokenError(told, place)
         node = self._anchors[name]
         if node is None:
             text = "YAML parse error: the anchor {found} contains itself"
             raise _BrokenError(Problem(text, "an anchor further up", repr(name)), place)
         return node
+
+    def _line_below(self, name: str | None) -> int | None:
+        """Return the line of an anchor further down; ``None``: there is none in the document."""
+        rest = takewhile(lambda event: not isinstance(event, yaml.DocumentEndEvent), self._events)
+        lines = (
+            int(event.start_mark.line) + 1
+            for event in rest
+            if not isinstance(event, yaml.AliasEvent) and getattr(event, "anchor", "") == name
+        )
+        try:
+            return next(lines, None)
+        except (yaml.YAMLError, ValueError, OverflowError):
+            # What is broken further down is told when this is right.
+            return None

@@ -23,15 +23,17 @@ def store_problem(path: str) -> Problem | None:
         text = "store.path is empty: give a file, or remove the store to keep requests in memory"
         return Problem(text, "the path of a file", "an empty text")
     try:
-        return _reason(Path(path.strip()))
+        return _reason(path.strip())
     except (OSError, ValueError) as exc:
         text = f"store.path {path!r} cannot be looked at, so it is not writable: {exc}"
         return Problem.told(text, _WRITABLE, quoted(path))
 
 
-def _reason(file: Path) -> Problem | None:
+def _reason(path: str) -> Problem | None:
+    # As in the reference ``a/../b`` is ``b``, whether there is an ``a`` or not.
+    file = Path(os.path.normpath(path))
     folder = file.parent
-    if file.is_dir():
+    if file.is_dir() or path.endswith("/"):
         text = "store.path {detail} is {found}: give a file in it"
         return Problem(text, _WRITABLE, "a directory", detail=repr(str(file)))
     if file.exists():

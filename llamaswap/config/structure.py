@@ -26,6 +26,7 @@ from cattrs import (
 from cattrs.gen import make_dict_structure_fn, override
 
 from llamaswap.config.conversions import (
+    as_written,
     misfit,
     to_flag,
     to_integer,
@@ -59,8 +60,9 @@ def structure(kind: type[T], values: dict[str, Plain], path: KeyPath, report: Re
             # At least one key less each time, so this ends.
             for below, problem in _faults(exc):
                 # What holds something tainted is looked at again, section by section.
-                if not report.is_told((*path, *below)):
-                    report.fault((*path, *below), problem)
+                here = (*path, *below)
+                if not report.is_told(here):
+                    report.fault(here, as_written(problem, here, report))
                 usable = _without(usable, below)
 
 
@@ -121,7 +123,8 @@ def _made_of(origin: type) -> Callable[[Any], bool]:
 def _texts(raw: Any, kind: Any) -> tuple[str, ...]:
     """Structure a list of texts; what is null in it is dropped, as in the reference."""
     if not isinstance(raw, list):
-        hint = "" if isinstance(raw, dict) else "put [ ] around it"
+        # A switch is no text that somebody has forgotten the brackets of.
+        hint = "" if isinstance(raw, dict | bool) else "put [ ] around it"
         raise misfit("a list of texts", raw, hint)
     kept = ((index, item) for index, item in enumerate(raw) if item is not None)
     return tuple(_each(kept, to_text, kind).values())

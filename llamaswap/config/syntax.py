@@ -18,6 +18,9 @@ from llamaswap.policy.near_names import nearest
 
 SENTENCE = "YAML parse error: {detail}"
 
+BEHIND_DASHES = "what follows --- is a second document: only the first is read"
+BEHIND_DOTS = "what follows ... is behind the end of the document and is not read"
+
 MAX_SHOWN = 30
 """Characters of a word that are repeated in a fault."""
 
@@ -31,6 +34,8 @@ _INNER = {
     "'": "write '' for a ' inside of single quotes",
     '"': r'write \" for a " inside of double quotes',
 }
+_UNMARK = "remove the byte order mark, with which the line begins, as where files are joined"
+_FENCE = "remove this line: it is about the YAML, and no part of it"
 
 _EXPECTED = re.compile(r"(?<!un)expected (?:the )?(.+?)(?:, but (?:found|got) .*)?$", re.DOTALL)
 _IN_OUR_WORDS = {
@@ -127,6 +132,8 @@ class Spot:
     @property
     def found(self) -> str:
         """What stands there."""
+        if self.is_behind_mark:
+            return "a byte order mark"
         if self.after.startswith("\t"):
             return "a tab"
         if self.is_last:
@@ -137,10 +144,20 @@ class Spot:
         return shown or "the end of the line"
 
     @property
+    def is_behind_mark(self) -> bool:
+        """The line begins with what only a file begins with: two were joined."""
+        return (self.before + self.after).startswith("\ufeff")
+
+    @property
     def is_behind_tab(self) -> bool:
         """A tab is there, or indents the line."""
         line = self.before + self.after
         return self.after.startswith("\t") or "\t" in line[: len(line) - len(line.lstrip())]
+
+    @property
+    def is_fence(self) -> bool:
+        """The line only marks, where YAML is shown in a text, that it begins or ends."""
+        return (self.before + self.after).lstrip().startswith("```")
 
     @property
     def is_first(self) -> bool:
@@ -181,12 +198,26 @@ def complaint(context: str, problem: str, spot: Spot | None) -> Problem:
     if "found" not in problem and "but got" not in problem:
         detail += f", found {spot.found}"
     expected = "blanks" if spot.is_behind_tab else _expected(problem)
-    advice = _advice(context, problem, spot)
+    advice = _UNMARK if spot.is_behind_mark else _advice(context, problem, spot)
     return Problem(SENTENCE, expected, spot.found, advice, detail=detail, is_discreet=True)
 
 
-def unknown_anchor(name: str, known: Iterable[str]) -> Problem:
-    """Return the problem that no anchor ``name`` stands above its alias."""
+def behind(spot: Spot) -> Problem:
+    """Return the problem that a document ends at ``spot``, and something stands behind it."""
+    if spot.after.startswith(":") and not spot.is_first:
+        advice = "put a blank behind the colon"
+    else:
+        advice = _ALIKE if spot.is_first else "remove it, or put it where it belongs"
+    text = "the document ends in front of {found}: what follows from here on is not read"
+    return Problem(text, "the end of the file", spot.found, advice)
+
+
+def unknown_anchor(name: str, known: Iterable[str], line_below: int | None = None) -> Problem:
+    """Return the problem that no anchor ``name`` stands above its alias, but maybe below."""
+    if line_below is not None:
+        text = "YAML parse error: unknown anchor {found}: it stands below, in line {detail}"
+        wanted, hint = "the name of an anchor above", "move it up, above this alias"
+        return Problem(text, wanted, repr(name), hint, detail=str(line_below))
     near = nearest(name, known)
     hint = f"did you mean '*{near}'?" if near else f"{_QUOTE} that begins with '*'"
     text = "YAML parse error: unknown anchor {found}: none of this name stands above"
@@ -277,7 +308,8 @@ def _advice_in_blocks(context: str, problem: str, spot: Spot) -> str:
         return _ALIKE if spot.is_first else "put quotes around all of the value"
     is_special = "cannot start" in problem or "block node" in context
     is_reference = any(word in context + problem for word in ("anchor", "alias", "tag"))
-    return f"{_QUOTE} that begins so" if is_special or is_reference else ""
+    advice = _FENCE if spot.is_fence else f"{_QUOTE} that begins so"
+    return advice if is_special or is_reference else ""
 
 
 def _advice_in_brackets(problem: str, spot: Spot) -> str:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
+
+from attrs import frozen
 
 _POSIX_PIECE = re.compile(
     r"""
@@ -50,15 +53,50 @@ def split_command(text: str, *, windows: bool = sys.platform == "win32") -> tupl
     return _split_windows(joined)[0] if windows else _split_posix(joined)
 
 
-def bare_words(text: str) -> tuple[str, ...]:
-    """Return those arguments of a command in which no quote and no backslash is written."""
-    pieces = [(piece.lastgroup, piece[0]) for piece in _POSIX_PIECE.finditer(_joined(text))]
-    kinds = ["blank", *(kind for kind, _ in pieces), "blank"]
-    return tuple(
-        piece
-        for (kind, piece), before, after in zip(pieces, kinds[:-2], kinds[2:], strict=True)
-        if (before, kind, after) == ("blank", "bare", "blank")
-    )
+@frozen
+class Word:
+    """One argument of a command as it is written, and what a shell would look into of it."""
+
+    written: str
+    """With its quotes."""
+
+    bare: str
+    """With `HIDDEN` for each part that is quoted or escaped."""
+
+    filled: str
+    """The same, but with what stands between double quotes, where shells fill in variables."""
+
+    @property
+    def is_bare(self) -> bool:
+        """There is no quote and no backslash in it."""
+        return self.bare == self.written
+
+
+HIDDEN = "\0"
+"""Stands for what a shell takes as it is written."""
+
+
+def written_words(text: str) -> tuple[Word, ...]:
+    """Return the arguments of a command as they are written, by the rules of POSIX."""
+    words: list[Word] = []
+    parts: list[tuple[str, str, str]] = []
+    for piece in _POSIX_PIECE.finditer(_joined(text)):
+        whole = piece[0]
+        match piece.lastgroup:
+            case "blank":
+                words += [_word(parts)] if parts else []
+                parts = []
+            case "bare":
+                parts.append((whole, whole, whole))
+            case "double":
+                parts.append((whole, HIDDEN, piece["double"]))
+            case _:
+                parts.append((whole, HIDDEN, HIDDEN))
+    return (*words, _word(parts)) if parts else tuple(words)
+
+
+def _word(parts: Sequence[tuple[str, str, str]]) -> Word:
+    return Word(*parts[0] if len(parts) == 1 else map("".join, zip(*parts, strict=True)))
 
 
 def open_quote(text: str, *, windows: bool = sys.platform == "win32") -> str | None:

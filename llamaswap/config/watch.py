@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attrs import define, field
 
-from llamaswap.config import sources
+from llamaswap.config import files
 from llamaswap.config.document import Report
 
 INTERVAL = 2.0
@@ -52,14 +52,14 @@ class Watch:
 def fingerprint(file: Path | None, folder: Path | None) -> str | None:
     """Return the digest of what loading would read now; ``None`` if something is missing.
 
-    Missing are a file that is none (a pipe would block), and all YAML files of the
-    folder. Blocks as long as the disk does.
+    Missing are a file that is none (a pipe would block), a file of the folder that is a
+    link to nowhere, and all of them. Blocks as long as the disk does.
     """
     if file is not None and not file.is_file():
         return None
-    report = Report()
-    found = sources.gather(file, folder, report)
+    found = files.gather(file, folder, Report())
     expected = (file is not None) + (folder is not None)
-    if report.faults or len(found) < expected:
+    is_missing = any(isinstance(source.obstacle, FileNotFoundError) for source in found)
+    if is_missing or len(found) < expected:
         return None
-    return sources.digest_of(found)
+    return files.digest_of(found)

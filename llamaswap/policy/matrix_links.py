@@ -8,7 +8,8 @@ to; `matrix` relies on both.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Self
 
 from attrs import define, field, frozen
 
@@ -25,9 +26,11 @@ from llamaswap.policy.matrix_language import (
 )
 from llamaswap.policy.near_names import suggestion
 from llamaswap.policy.rules import ModelId
+from llamaswap.policy.unread import EVERYTHING_READ, Unread
 
 _VAR_CHARACTER = re.compile("[a-zA-Z0-9.-]")
 _VAR_LENGTHS = range(1, 33)
+_A_NAME = "a var or a model's id"
 
 
 @frozen
@@ -80,6 +83,30 @@ class LinkedMatrix:
     """In the order of definition, but each behind the sets it refers to."""
 
 
+@frozen
+class Surroundings:
+    """What is known beside a matrix; it changes what is told, not what anything means."""
+
+    aliases: Mapping[str, ModelId] = field(factory=dict[str, ModelId])
+    """The other names of models, which cannot be used here."""
+
+    models: Unread = EVERYTHING_READ
+    variables: Unread = EVERYTHING_READ
+    sets: Unread = EVERYTHING_READ
+
+    def hint(self, name: str, *, in_set: bool = False) -> str:
+        """Say what to write in place of an alias; empty if ``name`` is none."""
+        model = self.aliases.get(name)
+        if model is None:
+            return ""
+        if in_set and not is_name(model):
+            return f"it is an alias of {model!r}: write a var for that"
+        return f"it is an alias: write the id {model!r}"
+
+
+NOTHING_BESIDE = Surroundings()
+
+
 def link(
     variables: Mapping[str, ModelId],
     costs: Mapping[str, int],
@@ -94,33 +121,93 @@ def link(
     Raises:
       MatrixError: with all problems of the section.
     """
-    names = {str(model): model for model in models} | dict(variables)
-    problems = [*_var_problems(variables, models), *_cost_problems(costs, names)]
-    if not sets:
-        text, wanted = "at least one set is needed under 'sets'", "at least one set"
-        problems.insert(0, Problem((), Finding(text, wanted, "none")))
-    linker = _Linker(names, {name: place for place, name in enumerate(sets)})
-    steps = {name: linker.parsed(name, text) for name, text in sets.items()}
-    order = linker.ordered(steps)
-    problems += linker.problems
-    if problems:
-        raise MatrixError(tuple(problems))
+    linker = _Linker.of(variables, costs, sets, models, NOTHING_BESIDE)
+    if linker.problems:
+        raise MatrixError(tuple(linker.problems))
     return LinkedMatrix(
-        names,
-        _costs_by_model(costs, names),
-        tuple(LinkedSet(name, trim(sets[name]), steps[name]) for name in order),
+        linker.names,
+        _costs_by_model(costs, linker.names),
+        tuple(LinkedSet(name, trim(sets[name]), linker.steps[name]) for name in linker.order),
     )
+
+
+def problems_of(
+    variables: Mapping[str, ModelId],
+    costs: Mapping[str, int],
+    sets: Mapping[str, str],
+    models: Collection[ModelId],
+    beside: Surroundings,
+) -> tuple[Problem, ...]:
+    """Return all that is wrong with a section, of which something may be missing: see `link`."""
+    return tuple(_Linker.of(variables, costs, sets, models, beside).problems)
 
 
 @define
 class _Linker:
-    """Collects what is wrong with the sets."""
+    """Collects what is wrong with the section."""
 
-    _names: Mapping[str, ModelId]
+    names: Mapping[str, ModelId]
     _places: Mapping[str, int]
     """Of the sets, in the order of definition."""
 
+    _beside: Surroundings
     problems: list[Problem] = field(factory=list[Problem], init=False)
+    steps: dict[str, tuple[Step, ...]] = field(factory=dict[str, "tuple[Step, ...]"], init=False)
+    """Of each set: none if it cannot be parsed."""
+
+    order: list[str] = field(factory=list[str], init=False)
+    """The sets, each behind those it refers to."""
+
+    @classmethod
+    def of(
+        cls,
+        variables: Mapping[str, ModelId],
+        costs: Mapping[str, int],
+        sets: Mapping[str, str],
+        models: Collection[ModelId],
+        beside: Surroundings,
+    ) -> Self:
+        """Look at the whole section."""
+        names = {str(model): model for model in models} | dict(variables)
+        linker = cls(names, {name: place for place, name in enumerate(sets)}, beside)
+        if not sets and not beside.sets:
+            text, wanted = "at least one set is needed under 'sets'", "at least one set"
+            linker.problems.append(Problem((), Finding(text, wanted, "none")))
+        linker.look_at_variables(variables, models)
+        linker.look_at_costs(costs)
+        for name, text in sets.items():
+            linker.steps[name] = linker.parsed(name, text)
+        linker.put_in_order()
+        return linker
+
+    def look_at_variables(
+        self, variables: Mapping[str, ModelId], models: Collection[ModelId]
+    ) -> None:
+        """Tell names that none can have, and models that are none."""
+        for var, model in variables.items():
+            if found := _var_fault(var):
+                wanted = "letters (a-z, A-Z), digits, '.' and '-', 1-32 of them"
+                text = f"invalid key {var!r}: found {found}; the allowed characters are {wanted}"
+                self.problems.append(Problem(("vars", var), Finding(text, wanted, found)))
+            if model not in models and model not in self._beside.models:
+                near = self._beside.hint(model) or suggestion(model, models)
+                text, hint = f"unknown model {model!r}", near or "an alias cannot be used here"
+                joint = ", " if near else "; "
+                finding = Finding(text, "a model's id", repr(model), hint, joint)
+                self.problems.append(Problem(("vars", var), finding))
+
+    def look_at_costs(self, costs: Mapping[str, int]) -> None:
+        """Tell costs of nobody, and those that are none."""
+        for name, cost in costs.items():
+            if not self._is_known(name):
+                text = f"unknown var or model {name!r}"
+                hint = self._beside.hint(name) or suggestion(name, sorted(self.names))
+                finding = Finding(text, _A_NAME, repr(name), hint)
+                self.problems.append(Problem(("evict_costs", name), finding))
+            if cost <= 0:
+                text, wanted = "the cost must be a positive integer", "a positive integer"
+                finding = Finding(f"{text}, found {cost}", wanted, str(cost))
+                self.problems.append(Problem(("evict_costs", name), finding))
 
     def parsed(self, name: str, text: str) -> tuple[Step, ...]:
         """Return the steps of the set ``name``: none if it cannot be parsed."""
@@ -130,40 +217,46 @@ class _Linker:
             self.problems.append(Problem(("sets", name), error.finding))
             return ()
         for step in steps:
-            if isinstance(step, Name) and step.text not in self._names:
+            if isinstance(step, Name) and not self._is_known(step.text):
                 self._unknown_name(name, step)
-            elif isinstance(step, SetName) and step.text not in self._places:
+            elif isinstance(step, SetName) and not self._is_set(step.text):
                 self._unknown_set(name, step)
         return steps
 
-    def ordered(self, steps: Mapping[str, tuple[Step, ...]]) -> list[str]:
-        """Return the sets, each behind those it refers to; cycles are problems."""
+    def put_in_order(self) -> None:
+        """Find out which sets refer to which; cycles are problems."""
         references = {
             name: dict.fromkeys(
-                step.text for step in parts if isinstance(step, SetName) and step.text in steps
+                step.text for step in parts if isinstance(step, SetName) and step.text in self.steps
             )
-            for name, parts in steps.items()
+            for name, parts in self.steps.items()
         }
-        order, cycles = _in_order(references)
+        self.order, cycles = _in_order(references)
         for cycle in cycles:
             first = min(range(len(cycle)), key=lambda place: self._places[cycle[place]])
             chain = " -> ".join((*cycle[first:], *cycle[: first + 1]))
             finding = Finding(f"circular reference: {chain}", "sets without a circle", chain)
             self.problems.append(Problem(("sets", cycle[first]), finding))
-        return order
+
+    def _is_known(self, name: str) -> bool:
+        return name in self.names or name in self._beside.variables or name in self._beside.models
+
+    def _is_set(self, name: str) -> bool:
+        return name in self._places or name in self._beside.sets
 
     def _unknown_name(self, name: str, step: Name) -> None:
-        hint = suggestion(step.text, filter(is_name, self._names))
+        hint = self._beside.hint(step.text, in_set=True)
+        hint = hint or suggestion(step.text, filter(is_name, self.names))
         if step.text in self._places and step.text != name:
             hint = f"did you mean the set, '+{step.text}'?"
         text = f"unknown var or model {step.text!r} at position {step.position}"
-        finding = Finding(text, "a var or a model's id", repr(step.text), hint)
+        finding = Finding(text, _A_NAME, repr(step.text), hint)
         self.problems.append(Problem(("sets", name), finding))
 
     def _unknown_set(self, name: str, step: SetName) -> None:
         others = (other for other in self._places if other != name and is_name(other))
         hint = suggestion(step.text, others)
-        if step.text in self._names:
+        if step.text in self.names:
             hint = f"did you mean the model, {step.text!r} without the '+'?"
         text = f"references undefined set {step.text!r} at position {step.position}"
         finding = Finding(text, "the name of a set", repr(step.text), hint)
@@ -199,46 +292,11 @@ def _in_order(
     return list(order), cycles
 
 
-def _var_problems(
-    variables: Mapping[str, ModelId], models: Collection[ModelId]
-) -> Iterator[Problem]:
-    for var, model in variables.items():
-        if found := _var_fault(var):
-            wanted = "letters (a-z, A-Z), digits, '.' and '-', 1-32 of them"
-            text = f"invalid key {var!r}: found {found}; the allowed characters are {wanted}"
-            yield Problem(("vars", var), Finding(text, wanted, found))
-        if model not in models:
-            near = suggestion(model, models)
-            yield Problem(
-                ("vars", var),
-                Finding(
-                    f"unknown model {model!r}",
-                    "a model's id",
-                    repr(model),
-                    near or "an alias cannot be used here",
-                    joint=", " if near else "; ",
-                ),
-            )
-
-
 def _var_fault(var: str) -> str:
     wrong = [place for place, char in enumerate(var) if not _VAR_CHARACTER.match(char)]
     if wrong:
         return f"{var[wrong[0]]!r} at position {wrong[0]}"
     return "" if len(var) in _VAR_LENGTHS else f"{len(var)} characters"
-
-
-def _cost_problems(costs: Mapping[str, int], names: Iterable[str]) -> Iterator[Problem]:
-    known = frozenset(names)
-    for name, cost in costs.items():
-        if name not in known:
-            text, hint = f"unknown var or model {name!r}", suggestion(name, sorted(known))
-            finding = Finding(text, "a var or a model's id", repr(name), hint)
-            yield Problem(("evict_costs", name), finding)
-        if cost <= 0:
-            text, wanted = "the cost must be a positive integer", "a positive integer"
-            finding = Finding(f"{text}, found {cost}", wanted, str(cost))
-            yield Problem(("evict_costs", name), finding)
 
 
 def _costs_by_model(

@@ -1,8 +1,8 @@
 """Ends a process tree: asks, waits, kills, and takes the status last.
 
-Beside `process`, which says when. Nothing here is shielded; the caller's shield
-has the deadlines. `sweep` is the last step of every way out, and the only one
-that reaps.
+Beside `process`, which says when, and whose shield has the deadlines. The one shield
+here lets a stop command be killed that took too long. `sweep` is the last step of
+every way out, and the only one that reaps.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import trio
 
 from llamaswap.upstream.spawn import Tree, spawn
+from llamaswap.upstream.supervision import InForce
 
 KILL_WITHIN = 5.0
 """Seconds from SIGKILL until a process counts as stuck. The kernel needs some
@@ -30,30 +31,45 @@ Note = Callable[[str], object]
 
 async def ask_to_end(
     tree: Tree,
-    stop_argv: Sequence[str],
+    in_force: InForce,
     environment: Mapping[str, str],
     note: Note,
-    *,
-    grace: float,
+    shield: trio.CancelScope,
 ) -> None:
     """Ask the tree to end and return at its leader's exit, or when the grace is over.
 
     Args:
       tree: what shall end; nothing happens if its leader has exited already.
-      stop_argv: the command that asks, ``${PID}`` standing for the leader's
-        pid; empty: SIGTERM to the group. If it fails, SIGTERM is sent too.
-      environment: of that command.
+      in_force: the command that asks, and the seconds for all of this. A command that
+        outlives the leader has the rest of them to clean up, then it is killed. Another
+        command is run, and another grace counts, as soon as it is in force.
+      environment: of the command.
       note: is told what went wrong with it.
-      grace: seconds for all of this. A command that outlives the leader has the
-        rest of them to clean up, then it is killed.
+      shield: the caller's; its deadline is moved to where all of this must be over.
     """
-    if tree.has_exited():
-        return
-    with trio.move_on_after(grace):
-        argv = [word.replace("${PID}", str(tree.pid)) for word in stop_argv]
-        if not argv or not await _run_stop_command(argv, environment, note):
-            tree.ask()
-        await tree.wait_exit()
+    asked: tuple[str, ...] | None = None
+    began = trio.current_time()
+    while not tree.has_exited():
+        supervision = in_force.supervision
+        over = began + supervision.stop_within
+        if trio.current_time() >= over:
+            return
+        shield.deadline = over + KILL_WITHIN
+        with in_force.until_replaced() as grace:
+            grace.deadline = over
+            if asked != supervision.stop_argv:
+                await _ask(tree, supervision.stop_argv, environment, note)
+                asked = supervision.stop_argv
+            await tree.wait_exit()
+
+
+async def _ask(
+    tree: Tree, stop_argv: Sequence[str], environment: Mapping[str, str], note: Note
+) -> None:
+    """Run the command; without one, or if it fails, send SIGTERM to the group."""
+    argv = [word.replace("${PID}", str(tree.pid)) for word in stop_argv]
+    if not argv or not await _run_stop_command(argv, environment, note):
+        tree.ask()
 
 
 async def sweep(tree: Tree) -> int | None:
@@ -76,7 +92,7 @@ async def sweep(tree: Tree) -> int | None:
     return tree.reap()
 
 
-def describe(status: int | None) -> str:
+def describe_exit(status: int | None) -> str:
     """Say how a process ended, to follow its name."""
     if status is None:
         return "ended with an unknown status"
@@ -95,7 +111,8 @@ async def _run_stop_command(
     try:
         command = await spawn(argv, environment, piped=False)
     except (OSError, ValueError) as exc:
-        note(f"the stop command could not be started, asking by signal: {argv[0]}: {reason(exc)}")
+        why = f"{argv[0]}: {describe_failure(exc)}"
+        note(f"the stop command could not be started, asking by signal: {why}")
         return False
     status = None
     try:
@@ -106,10 +123,10 @@ async def _run_stop_command(
         with trio.move_on_after(KILL_WITHIN, shield=True):
             status = await sweep(command)
     if status:
-        note(f"the stop command {describe(status)}, asking by signal")
+        note(f"the stop command {describe_exit(status)}, asking by signal")
     return status == 0
 
 
-def reason(exc: OSError | ValueError) -> str:
+def describe_failure(exc: OSError | ValueError) -> str:
     """Return the system's words for why a program cannot be run."""
     return (exc.strerror if isinstance(exc, OSError) else None) or str(exc)

@@ -12,24 +12,26 @@ from functools import partial
 from typing import TypeAlias
 
 import trio
-from attrs import define, field, frozen
+from attrs import frozen
 
 from llamaswap.errors import StartError
-from llamaswap.upstream.ending import KILL_WITHIN, ask_to_end, describe, reason, sweep
+from llamaswap.upstream.ending import (
+    KILL_WITHIN,
+    ask_to_end,
+    describe_exit,
+    describe_failure,
+    sweep,
+)
+from llamaswap.upstream.output import Output
 from llamaswap.upstream.ports import ensure_free
-from llamaswap.upstream.readiness import HealthCheck as HealthCheck  # noqa: PLC0414 - public here
-from llamaswap.upstream.readiness import Nudge, Verdict, wait_ready
+from llamaswap.upstream.readiness import HealthCheck, Nudge, Verdict, wait_ready
 from llamaswap.upstream.spawn import Tree, environment_with, spawn
+from llamaswap.upstream.supervision import InForce
 
 PIPE_GRACE = 0.25
 """Seconds to keep reading output after the group is gone. The pipe's buffer (64 KiB)
 is read in a millisecond and then ends, unless a descendant that left the group holds
 it; the exit must not be reported late because of that one."""
-
-TAIL_LINES = 20
-TAIL_BYTES = 2048
-"""What an error quotes of the output: a screenful, and no more than an error page can
-show."""
 
 WaitGone: TypeAlias = Callable[[], Awaitable[None]]
 """Returns when nothing lives any more of one run that was stuck."""
@@ -52,24 +54,9 @@ class UpstreamSpec:
     """What makes it useless to run it, in a sentence; empty: nothing that is known."""
 
 
-@frozen
-class Supervision:
-    """How a process is looked after; another one may be put in force while it runs."""
-
-    stop_argv: tuple[str, ...] = ()
-    """The command that asks it to end, ``${PID}`` in an argument standing for its pid;
-    empty: SIGTERM to its group."""
-
-    ready_within: float = 120.0
-    """Seconds from the start to the first good health check."""
-
-    stop_within: float = 10.0
-    """Seconds between asking it to end and killing it."""
-
-
 async def run_upstream(
     spec: UpstreamSpec,
-    supervision: Callable[[], Supervision],
+    in_force: InForce,
     is_healthy: HealthCheck | None,
     on_output: Callable[[bytes], object],
     *,
@@ -80,8 +67,7 @@ async def run_upstream(
 
     Args:
       spec: what to run.
-      supervision: says how to look after it; asked again before each health check,
-        and when it must end.
+      in_force: how to look after it; another one counts at once.
       is_healthy: asked until it says yes, never again after that; ``None``: the
         process counts as ready once it is started.
       on_output: is handed what the process prints, as it comes, and notes of ours
@@ -107,33 +93,33 @@ async def run_upstream(
     environment = environment_with(spec.env)
     began = trio.current_time()
     tree = await _start(spec, environment)
-    output = _Output(on_output)
-    verdict, status, ways = Verdict.EXITED, None, supervision()
+    output = Output(on_output)
+    verdict, status, allowed = Verdict.EXITED, None, 0.0
     async with trio.open_nursery() as nursery:
         # A server may write while it ends, so the pump outlives the cancellation;
         # its deadline comes in the `finally` below.
         pumping = trio.CancelScope(shield=True)
         nursery.start_soon(output.pump, tree.output, pumping)
         try:
-            verdict = await _serve(tree, supervision, is_healthy, output.nudge, began, on_ready)
+            verdict = await _serve(tree, in_force, is_healthy, output.nudge, began, on_ready)
+            allowed = in_force.supervision.ready_within
         finally:
-            ways = supervision()
-            grace = ways.stop_within
-            with trio.move_on_after(grace + KILL_WITHIN, shield=True) as limit:
-                await ask_to_end(tree, ways.stop_argv, environment, output.note, grace=grace)
+            with trio.move_on_after(KILL_WITHIN, shield=True) as limit:
+                await ask_to_end(tree, in_force, environment, output.note, limit)
                 limit.deadline = trio.current_time() + KILL_WITHIN
                 status = await sweep(tree)
             pumping.deadline = trio.current_time() + PIPE_GRACE
             if not tree.is_reaped:
                 on_stuck(_complaint(tree), partial(_wait_gone, tree))
     if not tree.is_reaped:
+        # Nobody has cancelled us, so there is time to wait for what does not want to go.
         status = await sweep(tree)
 
     if verdict is Verdict.READY:
-        return describe(status)
+        return describe_exit(status)
     if verdict is Verdict.EXITED:
-        raise StartError(f"{describe(status)} before it was ready{output.tail.quote()}")
-    late = f"was still not healthy after {ways.ready_within:g} s"
+        raise StartError(f"{describe_exit(status)} before it was ready{output.tail.quote()}")
+    late = f"was still not healthy after {allowed:g} s"
     raise StartError(f"{late}{output.tail.quote()}")
 
 
@@ -153,12 +139,12 @@ async def _start(spec: UpstreamSpec, environment: Mapping[str, str]) -> Tree:
     try:
         return await spawn(spec.argv, environment)
     except (OSError, ValueError) as exc:
-        raise StartError(f"cannot run {spec.argv[0]}: {reason(exc)}") from exc
+        raise StartError(f"cannot run {spec.argv[0]}: {describe_failure(exc)}") from exc
 
 
 async def _serve(
     tree: Tree,
-    supervision: Callable[[], Supervision],
+    in_force: InForce,
     is_healthy: HealthCheck | None,
     nudge: Nudge,
     began: float,
@@ -167,11 +153,7 @@ async def _serve(
     """Return when the leader has exited, or has not become ready in time."""
     verdict = Verdict.READY
     if is_healthy is not None:
-
-        def deadline() -> float:
-            return began + supervision().ready_within
-
-        verdict = await wait_ready(is_healthy, nudge, tree.wait_exit, began, deadline)
+        verdict = await wait_ready(is_healthy, nudge, tree.wait_exit, began, in_force)
     if verdict is Verdict.READY:
         on_ready(tree.pid)
         await tree.wait_exit()
@@ -185,55 +167,3 @@ def _complaint(tree: Tree) -> str:
         f"{living} {those} of group {tree.pid} did not end within {KILL_WITHIN:g} s of SIGKILL; "
         "a driver may hang"
     )
-
-
-@define
-class Tail:
-    """The last lines of an output, for an error to quote."""
-
-    _kept: bytearray = field(factory=bytearray, init=False)
-
-    def feed(self, chunk: bytes) -> None:
-        """Take in what was printed."""
-        self._kept += chunk[-TAIL_BYTES - 1 :]
-        # One byte more than is shown tells whether the first line is whole.
-        del self._kept[: -TAIL_BYTES - 1]
-
-    def lines(self) -> list[str]:
-        """Return the last whole lines, oldest first, empty ones left out."""
-        text = self._kept[-TAIL_BYTES:].decode(errors="replace")
-        lines = text.splitlines()
-        if len(self._kept) > TAIL_BYTES and self._kept[0] not in b"\r\n" and len(lines) > 1:
-            del lines[0]
-        return [line for line in lines if line.strip()][-TAIL_LINES:]
-
-    def quote(self) -> str:
-        """Return them as the end of a sentence."""
-        lines = self.lines()
-        return "; its last output:\n" + "\n".join(lines) if lines else "; it printed nothing"
-
-
-@define(eq=False)
-class _Output:
-    """Where the output of one run goes: to the observer, the tail and the probes."""
-
-    _on_output: Callable[[bytes], object]
-    tail: Tail = field(factory=Tail, init=False)
-    nudge: Nudge = field(factory=Nudge, init=False)
-
-    async def pump(self, source: trio.abc.ReceiveStream | None, scope: trio.CancelScope) -> None:
-        """Read until the last holder of the pipe has closed it, or the scope ends."""
-        assert source is not None, "spawned with a pipe"
-        with scope:
-            async with source:
-                async for chunk in source:
-                    self._hear(bytes(chunk))
-
-    def _hear(self, chunk: bytes) -> None:
-        self.tail.feed(chunk)
-        self.nudge.give()
-        self._on_output(chunk)
-
-    def note(self, sentence: str) -> None:
-        """Write a sentence of ours between the lines of the server."""
-        self._on_output(f"[llama-swap] {sentence}\n".encode())

@@ -14,6 +14,8 @@ from typing import TypeAlias
 import trio
 from attrs import define, field
 
+from llamaswap.upstream.supervision import InForce
+
 HealthCheck: TypeAlias = Callable[[], Awaitable[bool]]
 """Ask the server once; true when it is ready. What cannot be reached is not ready
 and is no exception. It owns no time limit: the caller has one."""
@@ -72,7 +74,7 @@ async def wait_ready(
     nudge: Nudge,
     wait_exit: Callable[[], Awaitable[object]],
     began: float,
-    deadline: Callable[[], float],
+    in_force: InForce,
 ) -> Verdict:
     """Return at the first good health check, at the exit, or when the time is over.
 
@@ -81,32 +83,34 @@ async def wait_ready(
       nudge: given when the server prints something.
       wait_exit: returns when the server has exited.
       began: when it was started, on trio's clock.
-      deadline: says when it is late, on the same clock; asked again before each health
-        check, because it may be moved.
+      in_force: how long it may take; another one counts at once, and what hangs on a
+        health check is given up then, because it may be another health check.
     """
     exited = ready = False
 
-    with trio.move_on_at(deadline()) as limit:
-        async with trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
 
-            async def watch_exit() -> None:
-                nonlocal exited
-                await wait_exit()
-                exited = True
-                nursery.cancel_scope.cancel()
-
-            async def look() -> bool:
-                limit.deadline = deadline()
-                return await is_healthy()
-
-            nursery.start_soon(watch_exit)
-            await _probe_until_good(look, nudge, began)
-            ready = True
+        async def watch_exit() -> None:
+            nonlocal exited
+            await wait_exit()
+            exited = True
             nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch_exit)
+        while not ready and trio.current_time() < (late := _late_at(began, in_force)):
+            with in_force.until_replaced() as looking:
+                looking.deadline = late
+                await _probe_until_good(is_healthy, nudge, began)
+                ready = True
+        nursery.cancel_scope.cancel()
 
     if exited:
         return Verdict.EXITED
     return Verdict.READY if ready else Verdict.LATE
+
+
+def _late_at(began: float, in_force: InForce) -> float:
+    return began + in_force.supervision.ready_within
 
 
 async def _probe_until_good(is_healthy: HealthCheck, nudge: Nudge, began: float) -> None:

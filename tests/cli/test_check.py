@@ -96,6 +96,61 @@ def test_json_says_that_it_is_fine(tmp_path: Path, capsys: pytest.CaptureFixture
     assert json.loads(out) == {"ok": True, "faults": [], "warnings": []}
 
 
+UNSUPPORTED = GOOD + "    metadata: {x: 1}\napiKeys: [k]\nlogLevel: info\n"
+
+
+def test_what_keeps_it_from_being_served_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = file_of(tmp_path, UNSUPPORTED)
+    said = "is not supported yet; remove it to serve"
+    refused = [
+        f"{file}:4:5: models.a.metadata: `models.a.metadata` {said}",
+        f"{file}:5:1: apiKeys: `apiKeys` {said}",
+    ]
+
+    assert main(["check", "-config", file]) == 0
+    assert capsys.readouterr().err.splitlines() == [f"warning: {line}" for line in refused]
+    assert main(["check", "-strict", "-config", file]) == 1
+    assert capsys.readouterr().err.splitlines() == refused
+
+
+def test_it_is_told_beside_the_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = file_of(tmp_path, "logRequests: [1]\n" + UNSUPPORTED)
+
+    assert main(["check", "-config", file]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[:3] for line in said] == [
+        [f"{file}:1:1", "logRequests", "expected true or false, found a list"],
+        ["warning", f"{file}:5:5", "models.a.metadata"],
+        ["warning", f"{file}:6:1", "apiKeys"],
+    ]
+
+
+def test_programs_are_told_it_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = file_of(tmp_path, UNSUPPORTED)
+
+    assert main(["check", "-json", "-config", file]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["ok"] is True
+    assert [warning["path"] for warning in told["warnings"]] == ["models.a.metadata", "apiKeys"]
+    assert told["warnings"][1]["suggestion"] == "remove it to serve"
+    assert main(["check", "-json", "-strict", "-config", file]) == 1
+    assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+def test_serving_refuses_in_the_words_of_the_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = file_of(tmp_path, "apiKeys: [k]\n" + GOOD)
+
+    assert main(["check", "-config", file]) == 0
+    checked = capsys.readouterr().err.splitlines()
+    assert main(["-config", file]) == 1
+    refused = capsys.readouterr().err.removeprefix("llama-swap: ").strip()
+    assert f"warning: {refused}" in checked
+
+
 @pytest.mark.parametrize("command", ["check", "config"])
 def test_the_help_tells_the_exit_statuses(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sys
 from collections.abc import Generator
@@ -21,7 +22,9 @@ from tests.house.commands import running, write_config
 from tests.house.houses import config_of, group, model
 from tests.processes import marked, nothing_left
 
-NEEDS_SIGHUP = pytest.mark.skipif(sys.platform == "win32", reason="SIGHUP is POSIX's")
+MODEL = "models: {m: {cmd: 's ${PORT}'}}\n"
+
+NEEDS_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX's")
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +78,7 @@ def test_a_fault_is_told_with_its_line_and_key(
     )
 
 
-@pytest.mark.parametrize("text", ["modls: {}\nmodels: [x]\n", "modls: {}\napiKeys: [x]\n"])
+@pytest.mark.parametrize("text", ["modls: {}\nmodels: [x]\n", "modls: {}\napiKeys: [x]\n" + MODEL])
 def test_warnings_are_told_beside_the_faults(
     capsys: pytest.CaptureFixture[str], path: Path, text: str
 ) -> None:
@@ -89,7 +92,7 @@ def test_warnings_are_told_beside_the_faults(
 def test_every_key_without_behaviour_is_named(
     capsys: pytest.CaptureFixture[str], path: Path
 ) -> None:
-    path.write_text("apiKeys: [secret]\nsendLoadingState: true\nmodels: {}\n")
+    path.write_text("apiKeys: [secret]\nsendLoadingState: true\n" + MODEL)
 
     assert refusal_of(capsys, "-config", str(path)) == (
         f"llama-swap: {path}:1:1: `apiKeys` and `sendLoadingState` are not supported yet; "
@@ -181,7 +184,7 @@ async def test_the_listener_is_announced_in_the_log(path: Path) -> None:
     assert f" listens on {command.client.url}\n" in command.text
 
 
-@NEEDS_SIGHUP
+@NEEDS_POSIX
 @pytest.mark.slow
 async def test_what_is_odd_in_a_file_is_said_at_the_start_and_at_a_reload(path: Path) -> None:
     await trio.Path(path).write_text("models:\n  a:\n    cmd: x --port ${PORT}\n    tll: 5\n")
@@ -193,7 +196,7 @@ async def test_what_is_odd_in_a_file_is_said_at_the_start_and_at_a_reload(path: 
         await command.leave()
 
 
-@NEEDS_SIGHUP
+@NEEDS_POSIX
 @pytest.mark.slow
 async def test_a_reload_keeps_what_is_equal_and_replaces_what_has_changed(path: Path) -> None:
     old = config_of(group("a", "b", swap=False), a=model(), b=model())
@@ -214,7 +217,7 @@ async def test_a_reload_keeps_what_is_equal_and_replaces_what_has_changed(path: 
     assert "b: stopped (replaced by the new configuration)" in command.text
 
 
-@NEEDS_SIGHUP
+@NEEDS_POSIX
 @pytest.mark.slow
 async def test_a_reload_of_a_broken_file_changes_nothing_and_says_why(path: Path) -> None:
     write_config(path, config_of(a=model()))
@@ -231,7 +234,7 @@ async def test_a_reload_of_a_broken_file_changes_nothing_and_says_why(path: Path
         await command.leave()
 
 
-@NEEDS_SIGHUP
+@NEEDS_POSIX
 @pytest.mark.slow
 async def test_a_reload_during_a_reload_is_not_lost(path: Path) -> None:
     old = config_of(a=model("--slow-sigterm", "0.3"))
@@ -247,3 +250,25 @@ async def test_a_reload_during_a_reload_is_not_lost(path: Path) -> None:
         pid = (await command.client.chat("a")).pid
         assert psutil.Process(pid).environ()["A"] == "2"
         await command.leave()
+
+
+@NEEDS_POSIX
+@pytest.mark.slow
+async def test_a_pipe_is_read_once_and_a_reload_says_so(tmp_path: Path, path: Path) -> None:
+    write_config(path, config_of(a=model()))
+    text, pipe = await trio.Path(path).read_text(), tmp_path / "pipe"
+    if sys.platform != "win32":
+        os.mkfifo(pipe)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.Path(pipe).write_text, text)
+        async with running(pipe) as command:
+            before = (await command.client.chat("a")).pid
+            refused = await command.client.send("POST", "/api/reload")
+            assert refused.status == 422
+            assert "a pipe cannot be read a second time" in refused.document["error"]["message"]
+            assert (await command.client.chat("a")).pid == before
+            await trio.Path(pipe).unlink()
+            write_config(pipe, config_of(a=model(), b=model()))
+            mended = await command.client.send("POST", "/api/reload")
+            assert mended.document["add"] == ["b"]
+            await command.leave()

@@ -115,7 +115,7 @@ def test_what_is_loadable_is_no_json(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_faults_go_to_stderr_and_nothing_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = file_of(tmp_path, "startPort: x\n")
+    file = file_of(tmp_path, "startPort: x\nmodels: {a: {cmd: 's ${PORT}'}}\n")
 
     assert main(["config", "-config", file]) == 1
     assert capsys.readouterr() == (

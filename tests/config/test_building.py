@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -29,6 +30,31 @@ def _faults(document: Mapping[str, Plain]) -> list[str]:
 
 def test_nothing_is_an_empty_configuration() -> None:
     assert build({}, Report()) == Config()
+
+
+NOBODY: dict[str, tuple[dict[str, Plain], list[str]]] = {
+    "an empty file": ({}, [""]),
+    "models of nobody": ({"models": None, "peers": {}}, ["models"]),
+    "keys of another program": ({"services": {"a": None}}, ["services", ""]),
+    "peers alone": ({"peers": {"p": {"proxy": "http://h", "models": ["x"]}}}, []),
+    "models that cannot be read": ({"models": ["a"]}, []),
+    "peers that cannot be read": ({"peers": ["a"]}, []),
+}
+
+
+@pytest.mark.parametrize(("document", "paths"), NOBODY.values(), ids=NOBODY)
+def test_where_nobody_can_be_served_that_is_told(
+    document: dict[str, Plain], paths: list[str]
+) -> None:
+    report = Report()
+
+    build(document, report)
+
+    assert [warning.path for warning in report.warnings] == paths
+    said = "no models are configured, so nothing can be served: expected entries below models"
+    assert [w.message for w in report.warnings if w.path != "services"] == [
+        said for path in paths if path != "services"
+    ]
 
 
 def test_sections_know_each_other() -> None:

@@ -83,11 +83,16 @@ def test_words_of_the_log_are_taken_in_any_case_and_others_left_alone() -> None:
     assert (good.log_level, good.log_time_format) == ("warn", "rfc3339")
 
     report = Report()
-    bad = check_top(Config(log_level="waring", log_time_format="iso"), {}, report)
+    bad = check_top(Config(log_level="waring", log_time_format="kitchn"), {}, report)
+    check_top(Config(log_level="loud"), {}, report)
     assert (bad.log_level, bad.log_time_format) == ("info", "")
     assert [str(warning) for warning in report.warnings] == [
         "logLevel: unknown logLevel 'waring': info is used, did you mean 'warn'?",
-        "logTimeFormat: unknown logTimeFormat 'iso': none is used",
+        "logTimeFormat: unknown logTimeFormat 'kitchn': none is used, did you mean 'kitchen'?",
+        (
+            "logLevel: unknown logLevel 'loud': info is used; "
+            "expected one of debug, info, warn, error"
+        ),
     ]
 
 

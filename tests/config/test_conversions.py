@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamaswap.config.conversions import (
+    UNQUOTE,
+    as_written,
     describe,
     float_text,
     macro_text,
+    misfit,
     to_flag,
     to_integer,
     to_json,
@@ -19,7 +22,7 @@ from llamaswap.config.conversions import (
     to_text,
     value_at,
 )
-from llamaswap.config.document import Plain, Timestamp
+from llamaswap.config.document import Plain, Report, Timestamp
 
 
 @pytest.mark.parametrize(
@@ -103,6 +106,30 @@ def test_number_becomes_whole_toward_zero(value: Plain, number: int) -> None:
 def test_what_is_no_whole_number_is_named(value: Plain, sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         to_integer(value)
+
+
+@pytest.mark.parametrize(
+    ("filled", "form", "suggestion"),
+    [
+        (None, None, UNQUOTE),
+        (None, "!foo", "remove !foo"),
+        ("${ttl}", None, f"{UNQUOTE} where ${{ttl}} is declared"),
+        ("${ttl}0", None, "make one macro of all of it, declared without quotes"),
+        ("${a}${b}", None, "make one macro of all of it, declared without quotes"),
+    ],
+)
+def test_advice_fits_what_is_written(filled: str | None, form: str | None, suggestion: str) -> None:
+    report, path = Report(), ("models", "m", "ttl")
+    if filled is not None:
+        report.filled[path] = filled
+    if form is not None:
+        report.forms[path] = ("30", form)
+
+    told = as_written(misfit("a whole number", "30", UNQUOTE).problem, path, report)
+    other = misfit("a whole number", "30", "write 5").problem
+
+    assert told.suggestion == suggestion
+    assert as_written(other, path, report) == other
 
 
 @pytest.mark.parametrize(

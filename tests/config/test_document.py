@@ -102,6 +102,31 @@ def test_faults_and_warnings_come_in_the_order_of_the_file() -> None:
     assert [warning.message for warning in report.warnings] == ["sooner", "later"]
 
 
+def test_what_many_paths_lead_to_is_told_once() -> None:
+    report = Report("c.yaml")
+    for name in ("a", "b", "c"):
+        report.places[(name,)] = Place(1, 1)
+        report.fault((name,), "odd")
+    report.fault(("a",), "odd")
+    report.fault(("a",), "odder")
+    report.warn(("b",), "odd")
+    report.warn(("c",), "odd")
+
+    assert [str(fault) for fault in report.faults] == [
+        "c.yaml:1:1: a: odd (also b and 1 more)",
+        "c.yaml:1:1: a: odder",
+    ]
+    assert [str(warning) for warning in report.warnings] == ["c.yaml:1:1: b: odd (also c)"]
+
+
+def test_what_has_no_place_is_told_once_for_each_path() -> None:
+    report = Report()
+    for path in (("a",), ("b",), ("a",)):
+        report.fault(path, "odd")
+
+    assert [str(fault) for fault in report.faults] == ["a: odd", "b: odd"]
+
+
 def test_given_place_wins_over_the_known_one() -> None:
     report = Report(places={("a",): Place(1, 1)})
 
@@ -113,11 +138,23 @@ def test_given_place_wins_over_the_known_one() -> None:
 def test_section_is_tainted_by_what_is_below_it() -> None:
     report = Report()
 
+    assert not report.is_tainted(())
     report.taint(("env", 1))
+    report.taint(("env", 1, "x"))
 
+    assert report.is_tainted(())
     assert report.is_tainted(("env",))
     assert report.is_tainted(("env", 1))
     assert not report.is_tainted(("env", 0))
+
+
+def test_a_question_costs_no_look_at_all_faults() -> None:
+    report = Report()
+    for number in range(20_000):
+        report.taint(("models", str(number), "cmd"))
+
+    # With such a look it takes minutes.
+    assert not any(report.is_tainted(("models", str(n), "ttl")) for n in range(20_000))
 
 
 def test_what_one_file_says_becomes_known_of_the_whole() -> None:
@@ -190,7 +227,7 @@ def test_a_secret_is_not_told_whoever_finds_what_is_wrong() -> None:
     whole = Report()
     whole.take_over(report, lambda path: path)
     whole.fault(("x",), Problem("odd {found}", found="'abcd'"))
-    whole.fault(("x",), odd, Place(2, 1, "a"))
+    whole.fault(("y",), odd, Place(2, 1, "a"))
 
     assert [f"{fault.path}: {fault.message}" for fault in whole.faults] == [
         "x: odd '***'",
@@ -199,5 +236,5 @@ def test_a_secret_is_not_told_whoever_finds_what_is_wrong() -> None:
         "token.***: odd ***",
         "HF_TOKEN=***[0]: odd '*** efgh abc' ${k} 12345",
         "x: odd ***",
-        "x: odd ***",
+        "y: odd ***",
     ]

@@ -17,7 +17,7 @@ from llamaswap.config.schema import Config, FiltersConfig, ModelConfig
 from llamaswap.config.sections import SelectorConfig
 from llamaswap.config.sources import to_text
 from llamaswap.errors import ConfigError
-from llamaswap.fleet import keep_ports
+from llamaswap.planning import keep_ports
 from llamaswap.policy.eviction import GroupRule
 from llamaswap.policy.rules import ModelId
 from tests.config.test_cases import GOOD, Case

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from llamaswap.config.document import MisfitError, Plain
 from llamaswap.config.durations import (
+    LONGEST,
     to_duration,
     to_limit,
     to_seconds,
@@ -30,6 +31,7 @@ from llamaswap.config.durations import (
         ("1.5s500ms", 2),
         ("1000us1000µs1000μs", 0.003),
         ("5ns", 5e-9),
+        ("0" * 5000 + "7s", 7),
     ],
 )
 def test_duration_is_read(text: str, seconds: float) -> None:
@@ -42,6 +44,36 @@ def test_duration_is_read(text: str, seconds: float) -> None:
 def test_what_is_no_duration_is_refused(value: Plain) -> None:
     with pytest.raises(ValueError, match="duration"):
         to_duration(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("4.9999999999s", 4.999999999),
+        ("0.08333333333333m", 4.999999999),
+        ("-1.9ns", -1e-9),
+        ("0.4ns0.4ns", 0),
+        (f"0.{'3' * 5000}s", 0.333333333),
+    ],
+)
+def test_what_is_shorter_than_a_nanosecond_is_cut_off(text: str, seconds: float) -> None:
+    assert to_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["9223372036854775807ns", "2562047h47m16.854775807s"])
+def test_the_longest_duration_can_be_written_again(text: str) -> None:
+    seconds = to_duration(text)
+
+    assert seconds == to_seconds(seconds) == LONGEST
+    assert to_duration(f"{seconds:.9f}s") == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["9223372036854775808ns", "2562047h47m16.854775808s", "9" * 5000 + "s"]
+)
+def test_what_is_longer_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="longer than 292 years"):
+        to_duration(text)
 
 
 @pytest.mark.parametrize(("value", "seconds"), [(5, 5), (1.5, 1.5), ("2m", 120), (0, 0)])

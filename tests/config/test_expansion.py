@@ -138,8 +138,8 @@ def test_name_that_cannot_be_filled_is_told() -> None:
             "macro, PORT or MODEL_ID"
         ),
         (
-            "models.m.filters.setParamsByID.${a4}: unknown macro ${a4}: the macro that uses it "
-            "stands above it, and a macro can use only those above itself"
+            "models.m.filters.setParamsByID.${a4}: unknown macro ${a4}: what uses it stands "
+            "above it, and a macro can use only those above itself"
         ),
         (
             "models.m.filters.setParamsByID.1: the names '${k}' and '1' resolve to the same "

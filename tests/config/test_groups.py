@@ -47,9 +47,9 @@ REFUSED: dict[str, tuple[dict[str, Plain], list[str]]] = {
         {"g": {"members": ["a"]}, "h": {"members": ["a"]}},
         [("groups.h.members[0]: the model 'a' is in multiple groups, 'g' and 'h': expected one")],
     ),
-    "reserved name": (
-        {"(default)": {"members": ["a"]}},
-        ["groups.(default): the group name '(default)' is reserved for models without a group"],
+    "wrong types of what has no effect": (
+        {"(default)": {"swap": 1}},
+        ["groups.(default).swap: expected true or false, found 1"],
     ),
     "wrong types": (
         {"g": {"swap": 1, "members": "a"}, "h": []},
@@ -69,6 +69,23 @@ def test_impossible_group_is_refused(groups: dict[str, Plain], faults: list[str]
     build_groups(Routing(("groups",), groups), IDS, report)
 
     assert sorted(str(fault) for fault in report.faults) == sorted(faults)
+
+
+def test_the_group_of_those_in_no_group_cannot_be_set() -> None:
+    report = Report()
+    groups: dict[str, Plain] = {
+        "(default)": {"swap": False, "members": ["a", "zz", "c"]},
+        "g": {"members": ["big", "b"]},
+    }
+
+    assert build_groups(Routing(("groups",), groups), IDS, report) == (GroupRule("g", (A, B)),)
+    assert report.faults == ()
+    assert [str(warning) for warning in report.warnings] == [
+        (
+            "groups.(default): the group name '(default)' is reserved for the models that are in "
+            "no group: nothing that stands here has an effect; give the group another name"
+        )
+    ]
 
 
 def _router(**router: Plain) -> dict[str, Plain]:
@@ -94,7 +111,7 @@ FOUND: dict[str, tuple[dict[str, Plain], Routing]] = {
         Routing(SETTINGS, G),
     ),
     "a matrix in use": (
-        _router(use="matrix", settings={"matrix": {}, "groups": G}),
+        _router(use="matrix", settings={"matrix": {}, "groups": {}}),
         Routing(MATRIX, matrix={}),
     ),
     "an old matrix": ({"matrix": {"sets": {}}}, Routing(("matrix",), matrix={"sets": {}})),
@@ -118,6 +135,17 @@ def test_matrix_that_nobody_uses_is_a_warning() -> None:
     assert found == Routing(SETTINGS, G)
     assert [str(warning) for warning in report.warnings] == [
         "routing.router.settings.matrix: the matrix has no effect without use: matrix"
+    ]
+
+
+def test_groups_that_nobody_uses_are_a_warning() -> None:
+    report = Report()
+
+    found = find_routing(_router(use="matrix", settings={"matrix": {}, "groups": G}), report)
+
+    assert found == Routing(MATRIX, matrix={})
+    assert [str(warning) for warning in report.warnings] == [
+        "routing.router.settings.groups: the groups have no effect with use: matrix"
     ]
 
 
@@ -148,6 +176,17 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Plain], str]] = {
     "unknown router": (
         _router(use="foo"),
         "routing.router.use: unknown router: expected group or matrix, found the text 'foo'",
+    ),
+    "router with a capital": (
+        _router(use="Matrix"),
+        (
+            "routing.router.use: unknown router: expected group or matrix, found the text "
+            "'Matrix'; did you mean 'matrix'?"
+        ),
+    ),
+    "router that is a number": (
+        _router(use=5),
+        "routing.router.use: unknown router: expected group or matrix, found 5",
     ),
     "routing of another kind": (
         {"routing": "x"},

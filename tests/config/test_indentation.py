@@ -7,6 +7,8 @@ from llamaswap.config.indentation import refuse_misplaced
 from llamaswap.config.load import attempt_config
 from llamaswap.errors import ConfigError
 
+MODEL = "models: {m: {cmd: 's ${PORT}'}}\n"
+
 TEXTS = {
     "a command": ("models:\n  a:\n  cmd: x\n", ["models.cmd"]),
     "all of a model": (
@@ -15,9 +17,9 @@ TEXTS = {
     ),
     "an address alone": ("models:\n  a:\n    cmd: x\n  proxy: http://h\n", ["models.proxy"]),
     "a peer": ("peers:\n  p:\n  proxy: http://h\n  models: [x]\n", ["peers.proxy", "peers.models"]),
-    "a group": ("groups:\n  g:\n  swap: false\n", ["groups.swap"]),
+    "a group": (MODEL + "groups:\n  g:\n  swap: false\n", ["groups.swap"]),
     "a selector": (
-        "selectors:\n  s:\n  strategy: pin\n  targets: [x]\n",
+        MODEL + "selectors:\n  s:\n  strategy: pin\n  targets: [x]\n",
         ["selectors.strategy", "selectors.targets"],
     ),
 }

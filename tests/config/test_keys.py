@@ -18,7 +18,7 @@ UNKNOWN: dict[str, tuple[dict[str, Plain], list[str]]] = {
         {"globalTtl": 1},
         ["globalTtl: unknown key 'globalTtl', did you mean 'globalTTL'?"],
     ),
-    "nothing like it": ({"listen": ":1"}, ["listen: unknown key 'listen': it has no effect here"]),
+    "nothing like it": ({"wombat": 1}, ["wombat: unknown key 'wombat': it has no effect here"]),
     "inside a section without a behaviour": (
         {"models": {"a": {"filters": {"strip": "x"}}}},
         ["models.a.filters.strip: unknown key 'strip', did you mean 'stripParams'?"],
@@ -72,6 +72,125 @@ def test_key_without_a_behaviour_is_recorded(
     document: Mapping[str, Plain], unbuilt: tuple[str, ...]
 ) -> None:
     assert tuple(map(path_text, survey(document, Report()))) == unbuilt
+
+
+NO_EFFECT = "it has no effect here"
+
+ADVISED: dict[str, tuple[dict[str, Plain], str]] = {
+    "a name from another tool": (
+        {"models": {"a": {"stop_cmd": 1}}},
+        "models.a.stop_cmd: unknown key 'stop_cmd', did you mean 'cmdStop'?",
+    ),
+    "the beginning of a word": (
+        {"models": {"a": {"timeouts": {"idle": 1}}}},
+        "models.a.timeouts.idle: unknown key 'idle', did you mean 'idleConn'?",
+    ),
+    "what depends on the section": (
+        {"peers": {"p": {"token": 1}}},
+        "peers.p.token: unknown key 'token', did you mean 'apiKey'?",
+    ),
+    "a name from another tool, at another level": (
+        {"startup": 1},
+        f"startup: unknown key 'startup': {NO_EFFECT}; did you mean 'hooks.on_startup.preload'?",
+    ),
+    "a flag": (
+        {"port": 1},
+        f"port: unknown key 'port': {NO_EFFECT}; where to listen is told by the flag -listen",
+    ),
+    "an argument": (
+        {"models": {"a": {"n_gpu_layers": 1}}},
+        (
+            f"models.a.n_gpu_layers: unknown key 'n_gpu_layers': {NO_EFFECT}; "
+            "the options of the program stand in cmd"
+        ),
+    ),
+    "an opposite": (
+        {"performance": {"enabled": True}},
+        (
+            f"performance.enabled: unknown key 'enabled': {NO_EFFECT}; "
+            "'disabled' is there, which says the opposite"
+        ),
+    ),
+    "a level too high": (
+        {"cmd": "s"},
+        f"cmd: unknown key 'cmd': {NO_EFFECT}; it belongs to models.<id>",
+    ),
+    "a level too high, in a section with a name": (
+        {"models": {"a.b": {"strip_params": "x"}}},
+        (
+            f"models.a.b.strip_params: unknown key 'strip_params': {NO_EFFECT}; "
+            "it belongs to models.a.b.filters"
+        ),
+    ),
+    "a level too low": (
+        {"models": {"a": {"groups": {}}}},
+        f"models.a.groups: unknown key 'groups': {NO_EFFECT}; it belongs to the top level",
+    ),
+    "the nearest of two levels": (
+        {"routing": {"router": {"groups": {}}}},
+        (
+            f"routing.router.groups: unknown key 'groups': {NO_EFFECT}; "
+            "it belongs to routing.router.settings"
+        ),
+    ),
+    "two levels that are as near": (
+        {"routing": {"use": "fifo"}},
+        (
+            f"routing.use: unknown key 'use': {NO_EFFECT}; "
+            "it belongs to routing.router or routing.scheduler"
+        ),
+    ),
+    "a section with another name": (
+        {"models": {"a": {"member": 1, "proxy": 1}}, "groups": {"g": {"proxy": 1}}},
+        (
+            f"groups.g.proxy: unknown key 'proxy': {NO_EFFECT}; "
+            "it belongs to models.<id> or peers.<name>"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "warning"), ADVISED.values(), ids=ADVISED)
+def test_unknown_key_is_told_where_it_belongs(document: dict[str, Plain], warning: str) -> None:
+    report = Report()
+
+    survey(document, report)
+
+    assert str(report.warnings[-1]) == warning
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ((), "wombat host hooked logFormat ttll apis"),
+        (("models", "a"), "cwd tty titles unit load wombat images listed"),
+        (("groups", "g"), "wipe nonexclusive"),
+        (("routing", "scheduler", "settings", "fifo"), "minWait maxResidency"),
+    ],
+)
+def test_no_other_key_is_said_to_be_meant(section: tuple[str, ...], words: str) -> None:
+    report = Report()
+    document: dict[str, Plain] = dict.fromkeys(words.split())
+    for step in reversed(section):
+        document = {step: document}
+
+    survey(document, report)
+
+    assert len(report.warnings) == len(words.split())
+    assert [told for told in report.warnings if "did you mean" in told.message] == []
+
+
+def test_unknown_key_is_told_with_what_is_known() -> None:
+    report = Report()
+
+    survey({"store": {"x1": 1}, "models": {"a": {"x2": 1, "filters": {"x3": 1}}}, "x": 1}, report)
+
+    assert [told.expected for told in report.warnings] == [
+        "one of path",
+        "a key of models.a",
+        "one of stripParams, setParams, setParamsByID",
+        "a key of the top level",
+    ]
 
 
 def test_every_section_of_the_schema_is_known_with_its_keys() -> None:

@@ -137,7 +137,8 @@ def test_file_with_a_word_alone_is_empty_and_told_so(tmp_path: Path) -> None:
 
     assert config.models == {}
     assert [warning.message for warning in config.warnings] == [
-        "there are no keys in it, only the text 'hello': nothing is configured"
+        "there are no keys in it, only the text 'hello'",
+        "no models are configured, so nothing can be served: expected entries below models",
     ]
 
 
@@ -375,10 +376,15 @@ def test_bad_files_have_a_digest_too(tmp_path: Path) -> None:
 
 def test_what_could_not_be_read_is_not_taken_for_what_is_empty(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
-    assert attempt_config(file).digest == ""
-
+    missing = attempt_config(file).digest
+    file.mkdir()
+    unreadable = attempt_config(file).digest
+    file.rmdir()
     file.write_bytes(b"")
-    assert attempt_config(file).digest == hashlib.sha256(b"").hexdigest()
+    empty = attempt_config(file).digest
+
+    assert empty == hashlib.sha256(b"").hexdigest()
+    assert len({missing, unreadable, empty}) == 3
 
 
 def _loads_or_explains(source: Path | str) -> None:

@@ -17,6 +17,7 @@ from llamaswap.config.macros import (
     substitute,
     warn_unclosed,
 )
+from llamaswap.policy.unread import ANY_NAME, Unread
 
 
 def test_macros_keep_their_order_and_types() -> None:
@@ -38,7 +39,7 @@ def test_no_macros_are_no_fault() -> None:
 def test_list_of_macros_is_refused() -> None:
     report = Report()
 
-    assert declare(["a"], ("macros",), report) == Scope()
+    assert declare(["a"], ("macros",), report) == Scope(broken=ANY_NAME)
     assert [str(fault) for fault in report.faults] == [
         "macros: macros must be a mapping of names to values, found a list"
     ]
@@ -90,7 +91,7 @@ def test_wrong_macro_is_told_and_the_others_stay(name: str, value: Plain, senten
     scope = declare({name: value, "good": 1}, ("macros",), report)
 
     assert [fault.message for fault in report.faults] == [sentence]
-    assert scope == Scope({"good": 1}, frozenset({name}))
+    assert scope == Scope({"good": 1}, Unread(frozenset({name})))
 
 
 def test_own_macro_takes_the_place_of_a_global_one() -> None:
@@ -157,8 +158,8 @@ ADVICE = {
     "${Late}": "unknown macro ${Late}; did you mean ${late}?",
     # Nothing that is known elsewhere only.
     "${MODELID}": "unknown macro ${MODELID}: expected a declared macro",
-    "${late}": "unknown macro ${late}: the macro that uses it stands above it, and a macro can use "
-    "only those above itself; move the declaration up",
+    "${late}": "unknown macro ${late}: what uses it stands above it, and a macro can use only "
+    "those above itself; move the declaration up",
     "${PID}": "unknown macro ${PID}: it is known in cmdStop only, when the model is stopped",
     "${PORT}": "unknown macro ${PORT}: it is known inside models only",
     "${env.X}": "unknown macro ${env.X}: environment variables are filled in before macros, "
@@ -198,10 +199,73 @@ def test_advice_knows_what_is_filled_in_there(text: str, later: list[str], sente
     assert [str(fault) for fault in report.faults] == [f"a: {sentence}"]
 
 
+RULE = "uses it and stands above it, and a macro can use only those above itself"
+
+TOO_LATE: dict[str, tuple[dict[str, MacroValue], dict[str, MacroValue], str]] = {
+    "below": (
+        {"n": 1, "a": "x ${b}", "b": "y"},
+        {},
+        f"unknown macro ${{b}}: the macro 'a' {RULE}; move 'b' above 'a'",
+    ),
+    "below, by several": (
+        {"a": "x ${b}", "c": "${b}", "b": "y"},
+        {},
+        f"unknown macro ${{b}}: the macro 'a' {RULE}; move 'b' above 'a'",
+    ),
+    "own macros alone": (
+        {},
+        {"a": "x ${b}", "b": "y"},
+        f"unknown macro ${{b}}: the macro 'a' {RULE}; move 'b' above 'a'",
+    ),
+    "one of a model in one of all": (
+        {"a": "x ${b}"},
+        {"b": "y"},
+        (
+            f"unknown macro ${{b}}: the macro 'a' {RULE}; declare 'b' among the macros of all "
+            "models, above 'a'"
+        ),
+    ),
+    "a circle": (
+        {"a": "${b}", "c": "${a} ${n}", "b": "${c}", "n": 1},
+        {},
+        "unknown macro ${b}: the macros 'a' and 'b' lead to each other; write one of them out",
+    ),
+}
+
+
+@pytest.mark.parametrize(("shared", "own", "sentence"), TOO_LATE.values(), ids=TOO_LATE)
+def test_who_uses_a_macro_too_early_is_named(
+    shared: dict[str, MacroValue], own: dict[str, MacroValue], sentence: str
+) -> None:
+    report = Report()
+    scope = Scope(shared).within("m", Scope(own))
+
+    refuse_left_over("${b}", scope, ("a",), report)
+
+    assert [str(fault) for fault in report.faults] == [f"a: {sentence}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    {
+        "HOME": "did you mean ${env.HOME}?",
+        "home": "did you mean ${homes}?",
+        "a-b": "",
+    }.items(),
+)
+def test_a_variable_of_the_environment_is_suggested(name: str, suggestion: str) -> None:
+    report = Report()
+    shared = Scope({"homes": 1}, environment=frozenset({"HOME", "a-b"}))
+
+    refuse_left_over(f"${{{name}}}", shared.within("m", Scope()), ("a",), report)
+
+    assert [fault.suggestion for fault in report.faults] == [suggestion]
+
+
 def test_one_mistake_is_told_once() -> None:
     report = Report()
     report.taint(("b",))
-    scope = Scope({}, frozenset({"wrong"}))
+    scope = Scope({}, Unread(frozenset({"wrong"})))
 
     refuse_left_over({"a": "${wrong}", "b": "${env.UNSET}"}, scope, (), report)
 

@@ -36,6 +36,24 @@ def test_passwords_in_urls_are_secrets() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        ("/health?key=s", {"s"}),
+        ("/health?a=b&api_key=s&c=d", {"s"}),
+        ("/health?monkey=s&keys=t", set[str]()),
+        ("http://h/?token=s#t", {"s"}),
+        ("curl -H 'Authorization: Bearer sk-12345' h", {"sk-12345"}),
+        ('curl -H "authorization: basic dTpwYXNz==" h', {"dTpwYXNz=="}),
+        ("x --basic training", set[str]()),
+        ("x --tests basic quick", set[str]()),
+    ],
+)
+def test_queries_and_headers_hold_secrets(text: str, secrets: set[str]) -> None:
+    assert of_model(ModelConfig(cmd_stop=text)) == secrets
+    assert of_model(ModelConfig(check_endpoint=text)) == secrets
+
+
+@pytest.mark.parametrize(
     ("entry", "secrets"),
     [
         ("HF_TOKEN=s", {"s"}),

@@ -193,30 +193,38 @@ def test_comfy_takes_many_requests_and_counts_no_websockets(limit: int | None, m
     assert checked.compat == CompatConfig(ignore_websockets=True)
 
 
-@pytest.mark.parametrize(
-    ("cmd", "warning"),
-    [
-        ("# nothing", "the command is empty: the model cannot be started"),
-        (
-            "srv && other",
-            "'&&' is given to the program as an argument, since no shell is used",
-        ),
-        ("srv 2>&1", "'2>&1' is given to the program as an argument, since no shell is used"),
-        ("srv >/a.log", "'>/a.log' is given to the program as an argument, since no shell is used"),
-        ("srv $(x)", "'$(x)' is given to the program as an argument, since no shell is used"),
-        ('srv "a b', 'the quote " is never closed: all that follows it is one argument'),
-        (
-            "srv # a note",
-            "what follows # is no comment: only whole lines that begin with # are",
-        ),
-    ],
-)
-def test_command_that_no_shell_will_read_is_a_warning(cmd: str, warning: str) -> None:
+def test_both_commands_are_looked_at() -> None:
     report = Report()
 
-    check_model(ModelConfig(cmd=cmd, proxy=URL), M, {}, report)
+    check_model(ModelConfig(cmd="a && b", cmd_stop="kill $PID", proxy=URL), M, {}, report)
 
-    assert [str(found) for found in report.warnings] == [f"models.m.cmd: {warning}"]
+    assert [str(found) for found in report.warnings] == [
+        "models.m.cmd: '&&' is given to the program as an argument, since no shell is used",
+        "models.m.cmdStop: $PID is not filled in; write ${PID}",
+    ]
+
+
+def test_only_the_command_that_starts_must_not_be_empty() -> None:
+    report = Report()
+
+    check_model(ModelConfig(cmd="# nothing", cmd_stop="# nothing", proxy=URL), M, {}, report)
+
+    assert [str(found) for found in report.warnings] == [
+        "models.m.cmd: the command is empty: the model cannot be started"
+    ]
+
+
+def test_backslashes_that_became_control_characters_are_a_warning() -> None:
+    config = load_config(
+        r'models: {m: {cmd: "C:\bin\new\t.exe", proxy: "http://h:1", cmdStop: "C:\new",'
+        r' env: ["A=C:\tmp", "B=a\nb"]}}'
+    )
+
+    assert [(told.path, told.found) for told in config.warnings] == [
+        ("models.m.cmd", r"\b"),
+        ("models.m.cmdStop", r"\n"),
+        ("models.m.env[0]", r"\t"),
+    ]
 
 
 def test_command_that_was_told_before_is_not_told_again() -> None:
@@ -224,23 +232,6 @@ def test_command_that_was_told_before_is_not_told_again() -> None:
     report.taint((*M, "cmd"))
 
     check_model(ModelConfig(proxy=URL), M, {}, report)
-
-    assert report.warnings == ()
-
-
-@pytest.mark.parametrize(
-    "cmd",
-    [
-        'bash -c "srv && x > y $(z)"',
-        "srv '|' '#' \"&&\" \\> a|b",
-        "srv -r <|im_end|> --temp>0.5 -x '<' 100%",
-        "srv --color '#fff' a#b",
-    ],
-)
-def test_what_is_quoted_or_part_of_a_word_is_no_warning(cmd: str) -> None:
-    report = Report()
-
-    check_model(ModelConfig(cmd=cmd, proxy=URL), M, {}, report)
 
     assert report.warnings == ()
 
@@ -261,6 +252,30 @@ def test_a_comment_in_a_text_whose_lines_are_joined_is_a_warning(
     config = load_config(f"models:\n  m:\n    proxy: http://h:1\n    cmd: {command}\n")
 
     assert [told.message for told in config.warnings] == ([warning] if warning else [])
+
+
+@pytest.mark.parametrize("endpoint", ["None", "NONE ", "false", "off"])
+def test_word_that_is_meant_for_none_is_a_warning(endpoint: str) -> None:
+    report = Report()
+
+    model = check_model(ModelConfig(cmd="s", proxy=URL, check_endpoint=endpoint), M, {}, report)
+
+    assert model.check_endpoint == endpoint
+    assert [str(told) for told in report.warnings] == [
+        (
+            f"models.m.checkEndpoint: {endpoint.strip()!r} is taken for a path; "
+            "write none if the model is not asked"
+        )
+    ]
+
+
+@pytest.mark.parametrize("endpoint", ["none", " none ", "", "/none", "health"])
+def test_path_of_a_check_is_no_warning(endpoint: str) -> None:
+    report = Report()
+
+    check_model(ModelConfig(cmd="s", proxy=URL, check_endpoint=endpoint), M, {}, report)
+
+    assert report.warnings == ()
 
 
 def test_variable_without_a_value_is_a_warning() -> None:

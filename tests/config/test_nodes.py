@@ -171,22 +171,22 @@ MERGE = "the value of << must be a mapping, or a list of mappings"
 
 TOLD = {
     "a: 1\na: 2": [
-        f"f:2:1: a: the key 'a' is already defined further up in the same mapping{ONCE}"
+        f"f:2:1: a: the key 'a' is already defined in the same mapping, in line 1{ONCE}"
     ],
     "a: 1\n'a': 2": [
-        f"f:2:1: a: the key 'a' is already defined further up in the same mapping{ONCE}"
+        f"f:2:1: a: the key 'a' is already defined in the same mapping, in line 1{ONCE}"
     ],
     "a: {<<: {}, '<<': 2}": [
-        f"f:1:13: a.<<: the key '<<' is already defined further up in the same mapping{ONCE}"
+        f"f:1:13: a.<<: the key '<<' is already defined in the same mapping, in line 1{ONCE}"
     ],
     "x-y: {b: {c: 1, c: 2}}": [
-        f"f:1:17: x-y.b.c: the key 'c' is already defined further up in the same mapping{ONCE}"
+        f"f:1:17: x-y.b.c: the key 'c' is already defined in the same mapping, in line 1{ONCE}"
     ],
     "a: {<<: {}, <<: {}}": [
-        f"f:1:13: a.<<: the key '<<' is already defined further up in the same mapping{ONCE}"
+        f"f:1:13: a.<<: the key '<<' is already defined in the same mapping, in line 1{ONCE}"
     ],
     "a: 1\n${env.A}: 2": [
-        f"f:2:1: a: the key 'a' is already defined further up in the same mapping{ONCE}"
+        f"f:2:1: a: the key 'a' is already defined in the same mapping, in line 1{ONCE}"
     ],
     "a: {<<: ~}": [f"f:1:9: a.<<: {MERGE}, found a single value"],
     "a: {<<: [{}, [5]]}": [f"f:1:14: a.<<: {MERGE}, found a list"],
@@ -201,7 +201,10 @@ TOLD = {
     "a: !!int x": ["f:1:4: a: the tag !!int does not fit 'x': expected a whole number"],
     "!!binary x: 1": ["f:1:1: x: the tag !!binary does not fit 'x': expected text in base64"],
     'a: "x\\0"': [
-        "f:1:4: a: the text holds a NUL or half a surrogate pair, which no program can be given"
+        (
+            "f:1:4: a: the text holds a NUL or half a surrogate pair, "
+            "which can be neither shown nor passed on"
+        )
     ],
     # What is wrong below an anchor is told there, not at each use.
     "a: &a {x: ${env.X}}\nb: *a\nc: {<<: *a}": [

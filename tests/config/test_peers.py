@@ -40,8 +40,8 @@ def test_peer_is_built_with_its_own_defaults() -> None:
 
 
 REFUSED: dict[str, tuple[Plain, list[str]]] = {
-    "nothing said": (
-        None,
+    "nothing in it": (
+        {},
         [
             "peers.p.proxy: proxy is required: give the base URL of the peer",
             "peers.p.models: peer models can not be empty: list the models that it offers",
@@ -74,6 +74,16 @@ def test_impossible_peer_is_refused(section: Plain, faults: list[str]) -> None:
     build_peers({"p": section}, report)
 
     assert sorted(str(fault) for fault in report.faults) == sorted(faults)
+
+
+def test_a_peer_of_which_nothing_is_said_is_left_out() -> None:
+    report = Report()
+
+    assert build_peers({"p": None}, report) == {}
+    assert report.faults == ()
+    assert [str(warning) for warning in report.warnings] == [
+        "peers.p: nothing is said of this peer, so it is left out: expected its proxy and models"
+    ]
 
 
 def _check(peers: Plain, taken: dict[str, str]) -> list[str]:

@@ -26,7 +26,7 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "i03": ('models: {m: {cmd: "s ${PORT} ${nope}"}}', ("unknown macro ${nope}", "m.cmd")),
     "i04": (
         'macros: {a: "${b}", b: x}\nmodels: {m: {cmd: "s ${PORT} ${a}"}}',
-        ("unknown macro ${b}", "move the declaration up"),
+        ("unknown macro ${b}", "move 'b' above 'a'"),
     ),
     "i05": ('macros: {a: "x${a}"}', ("macros.a", "self-reference")),
     "i06 PORT": ("macros: {PORT: 1}", ("PORT", "reserved")),
@@ -281,7 +281,6 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "i52 list": ("- a", ("top-level must be a mapping",)),
     "i52 tab": ("models:\n\ta: 1", ("parse error", ":2:", "tabs")),
     "i52 bracket": ("models: [", ("parse error",)),
-    "a group of our own": ("groups: {(default): {}}", ("(default)", "reserved")),
 }
 
 

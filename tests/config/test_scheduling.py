@@ -50,7 +50,10 @@ def test_unknown_scheduler_and_model_are_refused() -> None:
 
     path = "routing.scheduler"
     assert [str(fault) for fault in report.faults] == [
-        f"{path}.use: unknown scheduler: expected fifo, found the text 'lifo'",
+        (
+            f"{path}.use: unknown scheduler: expected fifo, found the text 'lifo'; "
+            "did you mean 'fifo'?"
+        ),
         (
             f"{path}.settings.fifo.priority.zzz: unknown model 'zzz': expected the id or an alias "
             "of a model"

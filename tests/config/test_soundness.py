@@ -65,6 +65,17 @@ MISFITS: dict[str, tuple[Config, str]] = {
         Config({M: ENTRY}, groups=(GroupRule("g", (ModelId("zz"),)),)),
         "groups.g.members[0]: unknown model 'zz': expected the id or an alias of a model",
     ),
+    "reserved group": (
+        Config({M: ENTRY}, groups=(GroupRule("(default)", (M,), swap=False),)),
+        (
+            "groups.(default): the group name '(default)' is reserved for the models that are in "
+            "no group"
+        ),
+    ),
+    "peer": (
+        Config(peers={"p": PeerConfig(models=("x",))}),
+        "peers.p.proxy: proxy is required: give the base URL of the peer",
+    ),
     "port": (
         Config(start_port="5800"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         "startPort: expected a whole number, found a str",

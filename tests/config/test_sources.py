@@ -1,9 +1,6 @@
 """Files and YAML: what is read, and what is told of what cannot be."""
 
 import codecs
-import hashlib
-from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -12,8 +9,8 @@ from hypothesis import strategies as st
 
 from llamaswap.config import sources
 from llamaswap.config.document import Plain, Report
+from llamaswap.config.files import Source
 from llamaswap.config.nodes import Alias, Items, Scalar, Table, to_plain
-from llamaswap.config.sources import Source
 
 
 def _told(text: str) -> list[str]:
@@ -53,101 +50,6 @@ def test_bytes_that_are_no_text_are_told_with_their_place() -> None:
     assert [str(fault) for fault in report.faults] == [
         "c.yaml:2:4: YAML parse error: this is not valid utf-8; save the file as UTF-8"
     ]
-
-
-def _gathered(*given: object, folder: Path | None = None) -> tuple[list[str], list[str]]:
-    """Return the names of what is found, without folders, and what is told."""
-    report = Report()
-    source: Any = given[0] if len(given) == 1 else given or None
-    found = sources.gather(source, folder, report)
-    return [Path(each.name).name for each in found], [str(fault) for fault in report.faults]
-
-
-def test_files_come_first_then_the_folder_in_the_order_of_bytes(tmp_path: Path) -> None:
-    folder = tmp_path / "d"
-    for name in ("sub.yaml", "d2/x.yaml", "sub/x.yaml"):
-        (folder / name).mkdir(parents=True)
-    for name in ("b.yaml", "B.yml", "a.yaml", ".tmp.yaml", "ü.yaml", "c.YAML", "d.yaml.bak"):
-        (folder / name).write_text("")
-    (folder / "link.yaml").symlink_to("a.yaml")
-    (tmp_path / "z.yaml").write_text("")
-    (tmp_path / "y.yaml").write_text("")
-    listed = [".tmp.yaml", "B.yml", "a.yaml", "b.yaml", "link.yaml", "ü.yaml"]
-
-    assert _gathered(folder=folder) == (listed, [])
-    assert _gathered(tmp_path / "z.yaml", folder=folder) == (["z.yaml", *listed], [])
-    assert _gathered(tmp_path / "z.yaml", tmp_path / "y.yaml") == (["z.yaml", "y.yaml"], [])
-    assert _gathered("a: 1", folder=folder) == (["<text>", *listed], [])
-
-
-def test_an_empty_folder_adds_nothing_but_is_nothing_by_itself(tmp_path: Path) -> None:
-    file, folder = tmp_path / "c.yaml", tmp_path / "d"
-    file.write_text("")
-    folder.mkdir()
-
-    assert _gathered(file, folder=folder) == (["c.yaml"], [])
-    none = "there are no configuration sources"
-    assert _gathered(folder=folder) == (
-        [],
-        [f"{folder}: {none}: no *.yml or *.yaml file is in this folder"],
-    )
-
-
-def test_nothing_at_all_is_told() -> None:
-    assert _gathered() == (
-        [],
-        ["there is no configuration: give at least one of a file and a folder"],
-    )
-
-
-def test_a_file_that_is_also_in_the_folder_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "a.yaml").write_text("")
-    monkeypatch.chdir(tmp_path)
-
-    file = tmp_path / "a.yaml"
-    assert _gathered(Path("x/../a.yaml"), folder=tmp_path)[1] != []
-    assert _gathered(Path("a.yaml"), folder=tmp_path) == (
-        ["a.yaml"],
-        [f"{file}: this file is also present in the folder {tmp_path}: give it once"],
-    )
-
-
-def test_everything_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    (tmp_path / "broken.yaml").symlink_to("nowhere")
-    (tmp_path / "folder.yaml").symlink_to(tmp_path)
-    (tmp_path / "good.yaml").write_text("")
-    read = "the file cannot be read"
-
-    assert _gathered(tmp_path / "none", folder=tmp_path) == (
-        ["good.yaml"],
-        [
-            f"{tmp_path / 'none'}: {read}: No such file or directory",
-            f"{tmp_path / 'broken.yaml'}: {read}: No such file or directory",
-            f"{tmp_path / 'folder.yaml'}: {read}: Is a directory",
-        ],
-    )
-    assert _gathered(folder=tmp_path / "none") == (
-        [],
-        [f"{tmp_path / 'none'}: the folder cannot be read: No such file or directory"],
-    )
-
-
-def test_paths_that_no_system_takes_are_told() -> None:
-    _, (told,) = _gathered(Path("a\0b"))
-    assert "the file cannot be read: " in told
-
-    _, (told,) = _gathered(folder=Path("a\0b"))
-    assert "the folder cannot be read: " in told
-
-
-def test_a_digest_is_what_sha256sum_prints() -> None:
-    one, two = Source("a", b"x"), Source("b", b"y")
-    lines = "".join(f"{hashlib.sha256(s.raw).hexdigest()}  {s.name}\n" for s in (one, two))
-
-    assert sources.digest_of([one]) == hashlib.sha256(b"x").hexdigest()
-    assert sources.digest_of([one, two]) == hashlib.sha256(lines.encode()).hexdigest()
 
 
 def test_parts_of_a_document_become_nodes_with_places() -> None:
@@ -257,6 +159,13 @@ BROKEN = {
     "put quotes around a text that begins with '*'",
     "a: &base 1\nb: *bass": "f:2:4: YAML parse error: unknown anchor 'bass': none of this name "
     "stands above; did you mean '*base'?",
+    "a: *b\nc: *b\nd: &b 1": "f:1:4: YAML parse error: unknown anchor 'b': it stands below, in "
+    "line 3; move it up, above this alias",
+    # Neither behind the end nor behind what is broken.
+    "a: *b\n---\nd: &b 1": "f:1:4: YAML parse error: unknown anchor 'b': none of this name stands "
+    "above; put quotes around a text that begins with '*'",
+    "a: *b\nc: ]\nd: &b 1": "f:1:4: YAML parse error: unknown anchor 'b': none of this name stands "
+    "above; put quotes around a text that begins with '*'",
     "a: &a [*a]": "f:1:8: YAML parse error: the anchor 'a' contains itself",
     "a: 1\nb: \0": "f:2:4: YAML parse error: control character U+0000",
     "a: \ud800": "f:1:4: YAML parse error: control character U+D800",
@@ -306,14 +215,38 @@ def test_what_the_library_stumbles_over_is_a_fault(text: str) -> None:
         "a: 1\n---\n": [],
         "a: 1\n---\n# nothing\n": [],
         "a: 1\n...\n": [],
-        "a: 1\n---\n\tb: 2\n": [],
+        "a: 1\n...\n...\n# nothing": [],
+        "a: 1\n...\nb: 2\n": [3],
+        "a: 1\n...\n@\n": [3],
+        "a: 1\n---\n\tb: 2\n": [2],
+        "  a: 1\n b: 2\n": [2],
+        "{a: 1}\nx: [\n": [2],
+        "{a: [b:, c]}\n ${env.X}": [2],
     }.items(),
 )
-def test_a_second_document_is_told(text: str, lines: list[int]) -> None:
+def test_what_follows_the_first_document_is_told(text: str, lines: list[int]) -> None:
     report = Report()
 
     assert sources.parse(text, report) is not None
     assert [warning.line for warning in report.warnings] == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    {
+        '{a: 1}\n"b":"c"\nd: 2': ("f:2:1", "'\"'", "indent alike what belongs together"),
+        '"a":1\nb: {c: 2}': ("f:1:4", "':'", "put a blank behind the colon"),
+        "  a: 1\nx,y\nb: {c: 2}": ("f:2:1", "'x'", "indent alike what belongs together"),
+        "{a: 1} x\nb: 2": ("f:1:8", "'x'", "remove it, or put it where it belongs"),
+    }.items(),
+)
+def test_what_was_meant_to_be_in_the_document_is_a_fault(
+    text: str, parts: tuple[str, str, str]
+) -> None:
+    place, found, suggestion = parts
+    told = f"the document ends in front of {found}: what follows from here on is not read"
+
+    assert _told(text) == [f"{place}: {told}; {suggestion}"]
 
 
 def test_error_without_a_mark_is_told_without_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,22 +298,3 @@ def test_values_that_stand_twice_are_written_twice() -> None:
     value: Plain = {"x": [1]}
 
     assert sources.to_text({"b": value, "a": value}) == "b:\n  x:\n  - 1\na:\n  x:\n  - 1\n"
-
-
-def test_what_is_told_of_files_has_parts(tmp_path: Path) -> None:
-    report = Report()
-    (tmp_path / "a.yaml").touch()
-    (tmp_path / "b").mkdir()
-
-    sources.gather(None, None, report)
-    sources.gather((tmp_path / "a.yaml", tmp_path / "c"), tmp_path, report)
-    sources.gather(None, tmp_path / "b" / "c", report)
-    sources.gather(None, tmp_path / "b", empty := Report())
-
-    assert [(f.found, f.expected, f.suggestion) for f in (*report.faults, *empty.faults)] == [
-        ("neither", "a file and a folder", ""),
-        (str(tmp_path), "each file once", "give it once"),
-        ("No such file or directory", "a file that can be read", ""),
-        ("No such file or directory", "a folder that can be read", ""),
-        ("none", "*.yml or *.yaml file", ""),
-    ]

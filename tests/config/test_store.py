@@ -20,6 +20,7 @@ def test_store_may_be_new_or_there(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert store_problem(str(old)) is None
     assert store_problem(str(tmp_path / "new.db")) is None
     assert store_problem(" new.db ") is None
+    assert store_problem("nowhere/../new.db") is None
 
 
 def test_store_that_cannot_be_is_refused(tmp_path: Path) -> None:
@@ -28,6 +29,9 @@ def test_store_that_cannot_be_is_refused(tmp_path: Path) -> None:
     )
     assert str(store_problem(str(tmp_path))) == (
         f"store.path {str(tmp_path)!r} is a directory: give a file in it"
+    )
+    assert str(store_problem(f"{tmp_path}/new/")) == (
+        f"store.path {str(tmp_path / 'new')!r} is a directory: give a file in it"
     )
     assert str(store_problem(str(tmp_path / "no" / "x"))) == (
         f"the directory {str(tmp_path / 'no')!r} of store.path is not writable: it does not exist"

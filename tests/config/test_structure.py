@@ -1,10 +1,12 @@
 """Plain values in the classes of the schema, with every fault at once."""
 
 import math
+from textwrap import dedent
 
 import pytest
 
 from llamaswap.config.document import Plain, Report, Timestamp
+from llamaswap.config.load import load_config
 from llamaswap.config.schema import CapabilitiesConfig, Config, FiltersConfig, ModelConfig
 from llamaswap.config.sections import (
     SESSION_HEADERS,
@@ -17,6 +19,7 @@ from llamaswap.config.sections import (
     TimeoutsConfig,
 )
 from llamaswap.config.structure import kept_places, structure
+from llamaswap.errors import ConfigError
 from llamaswap.policy.rules import ModelId
 
 M = ("models", "m")
@@ -75,6 +78,34 @@ def test_word_in_place_of_a_list_is_told_what_is_missing() -> None:
 
     assert [str(fault) for fault in report.faults] == [
         "models.m.aliases: expected a list of texts, found the text 'x'; put [ ] around it"
+    ]
+
+
+def test_advice_depends_on_what_is_written() -> None:
+    text = """
+        macros: {seconds: "300", three: 3, hidden: "true"}
+        hooks: {on_startup: {preload: true}}
+        models:
+          m:
+            cmd: s ${PORT}
+            ttl: "${seconds}"
+            unloadTimeout: "${three}0"
+            unlisted: ${hidden}
+            concurrencyLimit: !limit 5
+            timeouts: {connect: "30", keepalive: "${env.SECONDS}"}
+    """
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(dedent(text), environ={"SECONDS": "30"})
+
+    assert [(fault.path, fault.suggestion) for fault in caught.value.faults] == [
+        ("hooks.on_startup.preload", ""),
+        ("models.m.ttl", "remove the quotes where ${seconds} is declared"),
+        ("models.m.unloadTimeout", "make one macro of all of it, declared without quotes"),
+        ("models.m.unlisted", "remove the quotes where ${hidden} is declared"),
+        ("models.m.concurrencyLimit", "remove !limit"),
+        ("models.m.timeouts.connect", "remove the quotes"),
+        ("models.m.timeouts.keepalive", "remove the quotes"),
     ]
 
 

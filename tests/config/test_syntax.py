@@ -6,7 +6,7 @@ import yaml
 from llamaswap.config import sources
 from llamaswap.config.document import Place, Report
 from llamaswap.config.lines import Lines
-from llamaswap.config.syntax import Spot, complaint, unknown_anchor
+from llamaswap.config.syntax import Spot, behind, complaint, unknown_anchor
 
 BLOCK = "while parsing a block mapping"
 LIST = "while parsing a flow sequence"
@@ -355,3 +355,31 @@ def test_an_unknown_anchor(name: str, suggestion: str) -> None:
         f"YAML parse error: unknown anchor {name!r}: none of this name stands above; {suggestion}"
     )
     assert (told.expected, told.found) == ("the name of an anchor above", repr(name))
+
+
+def test_an_anchor_that_stands_below() -> None:
+    told = unknown_anchor("late", ["base"], 7)
+
+    assert str(told) == (
+        "YAML parse error: unknown anchor 'late': it stands below, in line 7; "
+        "move it up, above this alias"
+    )
+    assert (told.expected, told.found) == ("the name of an anchor above", "'late'")
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "found", "suggestion"),
+    [
+        ('"a":1', 3, "':'", "put a blank behind the colon"),
+        ("b: 1", 0, "'b'", ALIKE),
+        (": 1", 0, "':'", ALIKE),
+        ("{} b", 3, "'b'", "remove it, or put it where it belongs"),
+    ],
+)
+def test_what_stands_behind_a_document_is_told(
+    text: str, column: int, found: str, suggestion: str
+) -> None:
+    problem = behind(spot(text, 0, column))
+
+    assert (problem.expected, problem.found) == ("the end of the file", found)
+    assert problem.suggestion == suggestion

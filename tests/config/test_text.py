@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaswap.config.text import bare_words, open_quote, split_command, strip_comments
+from llamaswap.config.text import (
+    HIDDEN,
+    Word,
+    open_quote,
+    split_command,
+    strip_comments,
+    written_words,
+)
 
 
 def test_comment_lines_go_and_blank_lines_stay() -> None:
@@ -121,7 +128,26 @@ def test_blanks_around_a_windows_command_are_no_arguments() -> None:
     }.items(),
 )
 def test_bare_words_have_no_quotes(text: str, words: tuple[str, ...]) -> None:
-    assert bare_words(text) == words
+    assert tuple(word.written for word in written_words(text) if word.is_bare) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("a", Word("a", "a", "a")),
+        ("-x='a b'", Word("-x='a b'", f"-x={HIDDEN}", f"-x={HIDDEN}")),
+        ('-x="$A \\" b"c', Word('-x="$A \\" b"c', f"-x={HIDDEN}c", '-x=$A \\" bc')),
+        (r"\$A", Word(r"\$A", f"{HIDDEN}A", f"{HIDDEN}A")),
+        ('""', Word('""', HIDDEN, "")),
+    ],
+)
+def test_word_shows_what_a_shell_would_look_into(text: str, word: Word) -> None:
+    assert written_words(f"s {text} b")[1:2] == (word,)
+
+
+@given(st.text("ab\\\"' \n", max_size=20))
+def test_words_are_as_many_as_arguments(text: str) -> None:
+    assert len(written_words(text)) == len(split_command(text, windows=False))
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ REFUSED = {
     "http://u%zz@h": ESCAPE,
     "http://h/%zz": ESCAPE,
     "http://h/#%zz": ESCAPE,
+    "http://h/?q#a?b%zz": ESCAPE,
     "/%zz": ESCAPE,
     "a%": ESCAPE,
     "mailto:\n": "a URL without control characters",

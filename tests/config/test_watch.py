@@ -129,3 +129,13 @@ def test_what_is_missing_says_nothing(tmp_path: Path) -> None:
 
     (folder / "link.yaml").symlink_to("nowhere")
     assert fingerprint(file, folder) is None
+
+
+def test_what_cannot_be_read_is_news_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("")
+    before = fingerprint(None, tmp_path)
+    (tmp_path / "b.yaml").symlink_to(tmp_path)
+    after = fingerprint(None, tmp_path)
+
+    assert after not in (None, before)
+    assert after == attempt_config(config_dir=tmp_path).digest

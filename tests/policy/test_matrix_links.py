@@ -7,8 +7,16 @@ from attrs import evolve, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaswap.policy.matrix_links import LinkedMatrix, MatrixError, Problem, link
+from llamaswap.policy.matrix_links import (
+    LinkedMatrix,
+    MatrixError,
+    Problem,
+    Surroundings,
+    link,
+)
+from llamaswap.policy.matrix_links import problems_of as all_problems
 from llamaswap.policy.rules import ModelId
+from llamaswap.policy.unread import ANY_NAME, Unread
 
 MODELS = tuple(ModelId(name) for name in ("ant", "bee", "org/cat:7b"))
 ANT, BEE, CAT = MODELS
@@ -302,3 +310,45 @@ def test_whatever_is_written_links_or_has_problems(
         assert found <= {"vars", "evict_costs", "sets"}
     else:
         assert found == sets.keys()
+
+
+def test_an_alias_is_told_with_the_id_to_write() -> None:
+    beside = Surroundings({"formica": ANT, "kitty": CAT})
+
+    found = all_problems(
+        {"v": ModelId("formica")}, {"kitty": 2}, {"s": "formica & bee"}, MODELS, beside
+    )
+
+    assert [str(problem) for problem in found] == [
+        "matrix.vars.v: unknown model 'formica', it is an alias: write the id 'ant'",
+        (
+            "matrix.evict_costs.kitty: unknown var or model 'kitty', "
+            "it is an alias: write the id 'org/cat:7b'"
+        ),
+        (
+            "matrix.sets.s: unknown var or model 'formica' at position 0, "
+            "it is an alias: write the id 'ant'"
+        ),
+    ]
+
+
+def test_of_an_id_that_no_set_can_name_a_var_is_asked() -> None:
+    found = all_problems({}, {}, {"s": "kitty"}, MODELS, Surroundings({"kitty": CAT}))
+
+    assert [problem.finding.suggestion for problem in found] == [
+        "it is an alias of 'org/cat:7b': write a var for that"
+    ]
+
+
+def test_nothing_is_said_of_names_that_could_not_be_read() -> None:
+    some = Unread(frozenset({"v", "s"}))
+    sets = {"t": "v & +s", "u": "x & +y"}
+
+    beside = Surroundings(variables=some, sets=some)
+    assert [str(problem) for problem in all_problems({}, {"v": 1}, sets, MODELS, beside)] == [
+        "matrix.sets.u: unknown var or model 'x' at position 0",
+        "matrix.sets.u: references undefined set 'y' at position 4",
+    ]
+    beside = Surroundings(models=ANY_NAME, sets=ANY_NAME)
+    assert all_problems({"v": ModelId("x")}, {"y": 1}, sets, MODELS, beside) == ()
+    assert all_problems({}, {}, {}, MODELS, beside) == ()

@@ -11,8 +11,9 @@ from functools import partial
 import trio
 from attrs import define, field
 
-from llamaswap.upstream.process import Supervision, UpstreamSpec, WaitGone, run_upstream
+from llamaswap.upstream.process import UpstreamSpec, WaitGone, run_upstream
 from llamaswap.upstream.readiness import HealthCheck
+from llamaswap.upstream.supervision import InForce, Supervision
 from tests.processes import FAKE_MODEL
 
 AS_USUAL = Supervision()
@@ -61,8 +62,8 @@ async def never() -> bool:
 class Run:
     """One run of an upstream: what it printed, what we were told, how it ended."""
 
-    supervision: Supervision = AS_USUAL
-    """In force; a test may put another one there."""
+    in_force: InForce = field(factory=lambda: InForce(AS_USUAL))
+    """A test may put another one in force."""
 
     text: str = ""
     stuck: list[str] = field(factory=list[str])
@@ -110,7 +111,7 @@ class Run:
         """Run it and keep the outcome."""
         self.outcome = await run_upstream(
             spec,
-            lambda: self.supervision,
+            self.in_force,
             is_healthy,
             self.hear,
             on_ready=task_status.started,
@@ -128,7 +129,7 @@ async def running(
     within: float = 20,
 ) -> AsyncGenerator[Run, None]:
     """Run the spec beside the body, and cancel it after that."""
-    run = Run(supervision)
+    run = Run(InForce(supervision))
     with trio.fail_after(within):
         async with trio.open_nursery() as nursery:
             run.pid = await nursery.start(partial(run.run, spec, is_healthy))

@@ -5,11 +5,12 @@ import sys
 import time
 
 import pytest
+import trio
 from attrs import evolve
 
-from llamaswap.upstream.ending import describe
-from llamaswap.upstream.process import Supervision
-from tests.upstream.runs import fake, python, running, stopped_by
+from llamaswap.upstream.ending import describe_exit
+from llamaswap.upstream.supervision import Supervision
+from tests.upstream.runs import Run, fake, python, running, stopped_by
 
 if sys.platform == "win32":
     pytest.skip("signals and groups are those of POSIX", allow_module_level=True)
@@ -17,6 +18,7 @@ assert sys.platform != "win32"  # for the type checkers
 
 TERM = "import os, sys; os.kill(int(sys.argv[1]), 15)"
 HANG = "import time; time.sleep(60)"
+KILL = "import os, sys; os.kill(int(sys.argv[1]), 9)"
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ HANG = "import time; time.sleep(60)"
     ],
 )
 def test_the_end_in_words(status: int | None, sentence: str) -> None:
-    assert describe(status) == sentence
+    assert describe_exit(status) == sentence
 
 
 async def test_the_stop_command_asks_instead_of_a_signal() -> None:
@@ -94,3 +96,33 @@ async def test_the_stop_command_is_not_run_for_a_model_that_has_exited() -> None
         await run.until(lambda: run.outcome is not None)
 
     assert run.text == ""
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (Supervision(stop_within=60), Supervision(stop_within=0.1)),
+        (stopped_by(f"{TERM}; {HANG}", 60), stopped_by(KILL, 60)),
+        (Supervision(stop_within=60), stopped_by(KILL, 60)),
+    ],
+    ids=["grace", "command", "a command for a signal"],
+)
+async def test_what_is_put_in_force_while_a_model_stops_counts(
+    first: Supervision, then: Supervision
+) -> None:
+    began = time.monotonic()
+    async with (
+        trio.open_nursery() as nursery,
+        running(fake("--slow-sigterm", "60"), None, first) as run,
+    ):
+        await run.prints("up ready")
+        nursery.start_soon(replace_when_it_ends, run, then)
+
+    assert time.monotonic() - began < 20
+    assert "ending\n" in run.text
+    assert "ended\n" not in run.text
+
+
+async def replace_when_it_ends(run: Run, supervision: Supervision) -> None:
+    await run.prints("ending")
+    run.in_force.replace(supervision)

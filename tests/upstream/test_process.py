@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,8 +14,9 @@ from attrs import evolve
 
 from llamaswap.errors import StartError
 from llamaswap.upstream import process
-from llamaswap.upstream.process import Supervision, Tail, UpstreamSpec, run_upstream
+from llamaswap.upstream.process import UpstreamSpec, run_upstream
 from llamaswap.upstream.spawn import Tree
+from llamaswap.upstream.supervision import InForce, Supervision
 from tests.processes import end_marked, marked
 from tests.upstream.runs import Run, error_of, fake, free_port, health, never, python, running
 
@@ -92,7 +92,7 @@ async def test_other_settings_count_for_a_process_that_runs() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(error_of, partial(run.run, fake("--ignore-sigterm"), never))
             await run.prints("up")
-            run.supervision = Supervision(ready_within=0, stop_within=0.2)
+            run.in_force.replace(Supervision(ready_within=0, stop_within=0.2))
 
     assert run.text.startswith("up\n")
 
@@ -107,7 +107,7 @@ async def test_who_starts_it_in_a_nursery_gets_that_exception_too() -> None:
 @pytest.mark.slow
 async def test_a_server_that_is_not_healthy_in_time_is_ended(failure: str) -> None:
     port = free_port()
-    run = Run(Supervision(ready_within=0.4))
+    run = Run(InForce(Supervision(ready_within=0.4)))
 
     assert await error_of(partial(run.run, fake(failure, port=port), health(port))) == (
         "StartError: was still not healthy after 0.4 s; its last output:\nup"
@@ -269,7 +269,7 @@ async def test_an_observer_that_raises_ends_the_run_and_leaves_nothing() -> None
 
     with trio.fail_after(10), pytest.raises(ExceptionGroup) as caught:
         await run_upstream(
-            python(HANGS), Supervision, None, raise_it, on_ready=print, on_stuck=print
+            python(HANGS), InForce(Supervision()), None, raise_it, on_ready=print, on_stuck=print
         )
 
     assert caught.group_contains(ValueError, match="a bug")
@@ -348,36 +348,6 @@ async def test_many_starts_and_stops_leave_neither_zombies_nor_descriptors() -> 
             await run.until(lambda: run.outcome is not None)
 
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
-
-
-TAILS: dict[str, tuple[Callable[[], list[bytes]], list[str]]] = {
-    "nothing": (list, []),
-    "no line end": (lambda: [b"a\nb"], ["a", "b"]),
-    "empty lines are left out": (lambda: [b"\n\na\r\n\n"], ["a"]),
-    "pieces are joined": (lambda: [b"a", b"b\nc", b"\n"], ["ab", "c"]),
-    "twenty lines": (
-        lambda: [b"%d\n" % n for n in range(50)],
-        [str(n) for n in range(30, 50)],
-    ),
-    "a line that is cut is left out": (lambda: [b"x" * 3000 + b"\nlast\n"], ["last"]),
-    "but not the only one": (lambda: [b"y" * 3000], ["y" * 2048]),
-    "nor one that is whole": (
-        lambda: [b"gone\n", (b"z" * 1023 + b"\n") * 2],
-        ["z" * 1023, "z" * 1023],
-    ),
-    "no text": (lambda: [b"\xff\n"], ["\ufffd"]),
-}
-
-
-@pytest.mark.parametrize(("chunks", "lines"), TAILS.values(), ids=TAILS)
-def test_the_tail_is_the_last_whole_lines(
-    chunks: Callable[[], list[bytes]], lines: list[str]
-) -> None:
-    tail = Tail()
-    for chunk in chunks():
-        tail.feed(chunk)
-
-    assert tail.lines() == lines
 
 
 def test_start_errors_are_for_clients() -> None:

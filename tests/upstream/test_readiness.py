@@ -14,8 +14,9 @@ from llamaswap.upstream.readiness import (
     pause_after,
     wait_ready,
 )
+from llamaswap.upstream.supervision import InForce, Supervision
 
-wait = partial(wait_ready, wait_exit=trio.sleep_forever, began=0, deadline=lambda: 120.0)
+wait = partial(wait_ready, wait_exit=trio.sleep_forever, began=0, in_force=InForce(Supervision()))
 
 
 @pytest.mark.parametrize(
@@ -131,23 +132,46 @@ async def test_a_probe_that_hangs_is_given_up_and_the_next_one_counts(
 async def test_it_is_late_at_the_deadline_also_while_a_probe_hangs(
     autojump_clock: MockClock,
 ) -> None:
-    async def hang() -> bool:
-        await trio.sleep_forever()
-        return True
-
-    assert await wait(hang, Nudge(), deadline=lambda: 12) is Verdict.LATE
+    assert await wait(hang, Nudge(), in_force=InForce(Supervision(ready_within=12))) is Verdict.LATE
     assert trio.current_time() == 12
 
 
-@pytest.mark.parametrize(("moved", "late"), [(20, 20), (11, 11), (5, 10)])
-async def test_the_deadline_may_be_moved(
-    moved: float, late: float, autojump_clock: MockClock
-) -> None:
-    def deadline() -> float:
-        return 12 if trio.current_time() < 10 else moved
+async def hang() -> bool:
+    await trio.sleep_forever()
+    return True
 
-    assert await wait(healthy_from(900), Nudge(), deadline=deadline) is Verdict.LATE
-    assert late <= trio.current_time() <= late + 0.25
+
+@pytest.mark.parametrize("is_healthy", [healthy_from(900), hang])
+@pytest.mark.parametrize(("within", "late"), [(20, 20), (11, 11), (5, 10)])
+async def test_another_time_limit_counts_at_once(
+    within: float, late: float, is_healthy: HealthCheck, autojump_clock: MockClock
+) -> None:
+    in_force = InForce(Supervision(ready_within=12))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(replace_at, 10, in_force, Supervision(ready_within=within))
+        assert await wait(is_healthy, Nudge(), in_force=in_force) is Verdict.LATE
+        assert trio.current_time() == late
+
+
+async def replace_at(moment: float, in_force: InForce, supervision: Supervision) -> None:
+    await trio.sleep_until(moment)
+    in_force.replace(supervision)
+
+
+async def test_what_hangs_on_a_health_check_is_asked_anew_when_it_may_be_another(
+    autojump_clock: MockClock,
+) -> None:
+    in_force = InForce(Supervision())
+
+    async def is_healthy() -> bool:
+        if trio.current_time() < 3:
+            await trio.sleep_forever()
+        return True
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(replace_at, 3, in_force, Supervision())
+        assert await wait(is_healthy, Nudge(), in_force=in_force) is Verdict.READY
+        assert trio.current_time() == 3
 
 
 async def test_the_exit_ends_it_at_once_also_while_a_probe_hangs(

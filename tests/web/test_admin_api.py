@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from llamaswap._version import BUILT_AT, COMMIT, VERSION
 from llamaswap.config.schema import Config
 from llamaswap.errors import ConfigError, Fault, SwapError
-from llamaswap.fleet import foresee
+from llamaswap.planning import foresee
 from llamaswap.policy.plan import Change, Plan
 from tests.fakes import A, B
 from tests.web.front_house import open_house

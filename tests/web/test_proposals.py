@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from llamaswap.config.load import load_config
-from llamaswap.fleet import foresee, keep_ports
+from llamaswap.planning import foresee, keep_ports
 from llamaswap.policy.plan import Change
 from llamaswap.web.proposals import proposal_of, read_proposal
 from tests.fakes import A, B
