@@ -227,7 +227,7 @@ def test_a_secret_is_not_told_whoever_finds_what_is_wrong() -> None:
     whole = Report()
     whole.take_over(report, lambda path: path)
     whole.fault(("x",), Problem("odd {found}", found="'abcd'"))
-    whole.fault(("y",), odd, Place(2, 1, "a"))
+    whole.fault(("y",), odd, Place(2, 2, "a"))
 
     assert [f"{fault.path}: {fault.message}" for fault in whole.faults] == [
         "x: odd '***'",
