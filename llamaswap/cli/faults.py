@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from attrs import asdict
+from attrs import asdict, define, field
 
+from llamaswap.config.document import Place
+from llamaswap.config.lines import Lines
 from llamaswap.errors import Fault
-
-_SECRET = ("apiKey", "api_key")
-"""In the path of a fault whose line shows a secret."""
 
 _WIDEST = 200
 """Columns; a line beyond is not shown: nobody finds the caret below it."""
@@ -28,10 +28,10 @@ def say_faults(faults: Iterable[Fault], kind: str, stream: TextIO | None = None)
         stream: where to; stderr by default.
     """
     target = sys.stderr if stream is None else stream
-    shows_lines = target.isatty()
+    shows_lines, excerpts = target.isatty(), _Excerpts()
     for fault in faults:
         print(f"{kind}: {fault}" if kind else fault, file=target)
-        for line in _excerpt(fault) if shows_lines else ():
+        for line in excerpts.of(fault) if shows_lines else ():
             print(line, file=target)
 
 
@@ -47,30 +47,44 @@ def report_of(faults: Iterable[Fault], warnings: Iterable[Fault]) -> str:
     return json.dumps({"ok": not told, "faults": told, "warnings": odd}, indent=2)
 
 
-def _excerpt(fault: Fault) -> Iterator[str]:
-    """Show the line that a fault is about, with a caret below its column."""
-    line = _line(fault)
-    if line.strip() and len(line) <= _WIDEST and not any(word in fault.path for word in _SECRET):
-        number = f"{fault.line:5} | "
-        yield number + line
-        # Tabs stay tabs, so that the caret stands below its character.
-        before = line[: max(0, fault.column - 1)]
-        yield (
-            " " * (len(number) - 2)
-            + "| "
-            + "".join("\t" if char == "\t" else " " for char in before)
-            + "^"
-        )
+@define
+class _Excerpts:
+    """Shows lines of files, each file read once."""
+
+    _files: dict[str, Lines] = field(factory=dict[str, Lines], init=False)
+
+    def of(self, fault: Fault) -> Iterator[str]:
+        """Show the line that a fault is about without its secrets, a caret below its column."""
+        if not fault.line or not fault.file:
+            return
+        if fault.file not in self._files:
+            self._files[fault.file] = _read(fault.file)
+        line, column = self._files[fault.file].shown(Place(fault.line, fault.column))
+        if line.strip() and len(line) <= _WIDEST and _is_printable(line):
+            number = f"{fault.line:5} | "
+            yield number + line
+            yield " " * (len(number) - 2) + "| " + _blank(line[:column]) + "^"
 
 
-def _line(fault: Fault) -> str:
-    if not fault.line or not fault.file:
-        return ""
+def _read(file: str) -> Lines:
     try:
-        raw = Path(fault.file).read_bytes()
-        lines = raw.decode("utf-8-sig").splitlines()
+        return Lines.of(Path(file).read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError):
         # It may be gone by now, or be what is wrong with it.
-        return ""
-    line = lines[fault.line - 1] if fault.line <= len(lines) else ""
-    return line if all(char == "\t" or char.isprintable() for char in line) else ""
+        return Lines.of("")
+
+
+def _is_printable(line: str) -> bool:
+    return all(char == "\t" or char.isprintable() for char in line)
+
+
+def _blank(text: str) -> str:
+    """Return blanks as wide as ``text``; tabs stay tabs, so that they end where they did."""
+    return "".join("\t" if char == "\t" else " " * _columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    """Return how many columns a terminal gives a character."""
+    if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1

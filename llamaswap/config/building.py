@@ -11,7 +11,15 @@ from collections.abc import Collection, Iterable, Mapping
 from attrs import evolve
 
 from llamaswap.config.checks import check_preload, check_top
-from llamaswap.config.document import KeyPath, Place, Plain, Problem, Report, path_text
+from llamaswap.config.document import (
+    KeyPath,
+    Place,
+    Plain,
+    Problem,
+    Report,
+    note_secrets,
+    path_text,
+)
 from llamaswap.config.expansion import expand_document, section_at
 from llamaswap.config.groups import ROUTINGS, build_groups, find_routing
 from llamaswap.config.indentation import refuse_misplaced
@@ -37,6 +45,7 @@ def build(top: Mapping[str, Plain], report: Report, environment: Collection[str]
     unsupported = survey(top, report)
     refuse_misplaced(top, report)
     expansion = expand_document(top, report, environment)
+    note_secrets(expansion.document, (), report)
     config = build_filled(expansion.document, report, expansion.slots)
     _warn_of_nothing(config, top, report)
     return evolve(

@@ -117,10 +117,11 @@ def _check_keys(config: Config, document: Mapping[str, Plain], report: Report) -
     for secret, place in _items(config.api_keys, document, ("apiKeys",)):
         if not secret:
             text = "empty api key: anybody could guess it"
-            report.fault(place, Problem(text, "a key", "an empty text"))
+            report.fault(place, Problem(text, "a key", "an empty text", is_discreet=True))
         elif " " in secret:
             text = "an api key cannot contain spaces"
-            report.fault(place, Problem(text, "a key without spaces", "a text with spaces"))
+            wanted, found = "a key without spaces", "a text with spaces"
+            report.fault(place, Problem(text, wanted, found, is_discreet=True))
 
 
 def _check_store(config: Config, report: Report) -> None:

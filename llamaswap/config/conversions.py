@@ -13,6 +13,7 @@ from decimal import Decimal
 from attrs import evolve
 
 from llamaswap.config.document import KeyPath, MisfitError, Plain, Problem, Report, Timestamp
+from llamaswap.config.redaction import CUT, hidden
 from llamaswap.policy.near_names import nearest
 
 _YES = frozenset({"y", "Y", "yes", "Yes", "YES", "on", "On", "ON"})
@@ -183,8 +184,9 @@ def describe(value: Plain) -> str:
 
 
 def quoted(text: str) -> str:
-    """Repeat a text in quotes for a fault, or its beginning if it is long."""
-    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+    """Repeat a text in quotes for a fault, without secrets; its beginning, if it is long."""
+    text = hidden(text)
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}{CUT}")
 
 
 def _meant_flag(value: Plain) -> str:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
 
+from llamaswap.config.redaction import MASK, SHORTEST, hidden, masking, only_refers, secret_depth
 from llamaswap.errors import Fault
 
 
@@ -51,6 +52,12 @@ class Place:
     """Empty: the file that the report is about."""
 
 
+KINDS = ("nothing", "a list", "a mapping")
+"""What faults call values that they do not repeat."""
+
+_QUOTES = re.compile("['\"`0-9]")
+"""In advice that may repeat what is there."""
+
 _PART = re.compile(r"\{(expected|found|detail)\}")
 
 
@@ -72,12 +79,33 @@ class Problem:
     detail: str = ""
     """What somebody else says, who may quote the author: it has the place ``{detail}``."""
 
+    is_discreet: bool = False
+    """It repeats nothing of the value, so it may be told of a secret as it is."""
+
     @classmethod
     def told(
         cls, sentence: str, expected: str = "", found: str = "", suggestion: str = ""
     ) -> Problem:
         """Return the one whose sentence is written already, and may quote the author."""
         return cls("{detail}", expected, found, suggestion, detail=sentence)
+
+    def hidden(self) -> Problem:
+        """Return the same without what it may repeat of a secret."""
+        # A kind is told by its name, and a bare reference is the name of something else.
+        if self.is_discreet or (self.found.startswith("${") and not self.detail):
+            return self
+        found = self.found if self.found in KINDS else self.found and MASK
+        advice = "" if _QUOTES.search(self.suggestion) else self.suggestion
+        return evolve(self, found=found, detail=self.detail and MASK, suggestion=advice)
+
+    def masked(self, hide: Callable[[str], str]) -> Problem:
+        """Return the same with ``hide`` called on all that may repeat the author."""
+        return evolve(
+            self,
+            found=hide(hidden(self.found)),
+            detail=hide(self.detail),
+            suggestion=hide(self.suggestion),
+        )
 
     def __str__(self) -> str:
         """Compose the sentence."""
@@ -110,6 +138,22 @@ def path_text(path: KeyPath) -> str:
     return text
 
 
+def note_secrets(value: Plain, path: KeyPath, report: Report) -> None:
+    """Tell ``report`` the secrets below ``path``, which may reach other texts by macros."""
+    match value:
+        case dict():
+            for key, item in value.items():
+                note_secrets(item, (*path, key), report)
+        case list():
+            for index, item in enumerate(value):
+                note_secrets(item, (*path, index), report)
+        case str() if secret_depth(path) is not None:
+            if len(value) >= SHORTEST and not only_refers(value):
+                report.secrets.add(value)
+        case _:
+            pass
+
+
 @define
 class Report:
     """Collects what is wrong with a document, and where."""
@@ -136,6 +180,14 @@ class Report:
 
     folded: set[KeyPath] = field(factory=set[KeyPath], init=False)
     """Texts whose lines were joined."""
+
+    secret_places: dict[str, Callable[[Place], bool]] = field(
+        factory=dict[str, "Callable[[Place], bool]"], init=False
+    )
+    """Which places of each file hold secrets."""
+
+    secrets: set[str] = field(factory=set[str], init=False)
+    """What is a secret wherever it stands."""
 
     _faults: list[Fault] = field(factory=list[Fault], init=False)
     _warnings: list[Fault] = field(factory=list[Fault], init=False)
@@ -198,6 +250,8 @@ class Report:
             self.forms.setdefault(moved(path), form)
         self.merged.update(moved(path) for path in part.merged)
         self.folded.update(moved(path) for path in part.folded)
+        self.secret_places.update(part.secret_places)
+        self.secrets.update(part.secrets)
         for path in part._tainted:
             self.taint(moved(path))
         self._faults += part._faults
@@ -224,8 +278,9 @@ class Report:
     def _note(self, path: KeyPath, problem: str | Problem, place: Place | None) -> Fault:
         known = Problem.told(problem) if isinstance(problem, str) else problem
         place = place or self.place_of(path) or Place(0, 0)
+        known = self._discreet(known, path, place)
         return Fault(
-            path_text(path),
+            path_text(self._shown(path)),
             str(known),
             place.file or self.file,
             place.line,
@@ -234,6 +289,27 @@ class Report:
             found=known.found,
             suggestion=known.suggestion,
         )
+
+    def _discreet(self, problem: Problem, path: KeyPath, place: Place) -> Problem:
+        """Return ``problem`` without secrets, whatever it is about."""
+        depth = secret_depth(path)
+        holds_secrets = self.secret_places.get(place.file or self.file)
+        if depth is None and not (holds_secrets and holds_secrets(place)):
+            return problem.masked(self._hide)
+        # What a key is called is no secret; what stands below it may be called like one.
+        is_key = depth == len(path) and problem.found == repr(path[-1])
+        return problem if is_key else problem.hidden()
+
+    def _shown(self, path: KeyPath) -> KeyPath:
+        """Return ``path`` without the names that stand below a secret's, or hold one."""
+        depth = secret_depth(path) or len(path)
+        return tuple(
+            step if isinstance(step, int) else self._hide(hidden(step)) if number < depth else MASK
+            for number, step in enumerate(path)
+        )
+
+    def _hide(self, text: str) -> str:
+        return masking(frozenset(self.secrets))(text)
 
     def place_of(self, path: KeyPath) -> Place | None:
         """Return where ``path`` is written; ``None``: nobody knows."""

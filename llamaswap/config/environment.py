@@ -59,9 +59,11 @@ def _value(name: str, environ: Mapping[str, str]) -> str:
         near = nearest(name, environ)
         hint = f"did you mean {near}?" if near else ""
         text = "the environment variable {found} is not set"
-        raise MisfitError(Problem(text, "a variable that is set", name, hint))
+        told = Problem(text, "a variable that is set", name, hint, is_discreet=True)
+        raise MisfitError(told)
     if any(mark in value for mark in "\n\r\0"):
         # The value itself may be a secret.
         text = f"the value of the environment variable {name} holds {{found}}"
-        raise MisfitError(Problem(text, "a value of one line", "newlines or NUL characters"))
+        found = "newlines or NUL characters"
+        raise MisfitError(Problem(text, "a value of one line", found, is_discreet=True))
     return value

@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 from llamaswap.config import files, sources
 from llamaswap.config.building import build
 from llamaswap.config.conversions import describe
-from llamaswap.config.document import Plain, Problem, Report
+from llamaswap.config.document import Plain, Problem, Report, note_secrets
 from llamaswap.config.files import Source
 from llamaswap.config.merging import Part, merge
 from llamaswap.config.nodes import to_plain
@@ -140,6 +140,7 @@ def _read(source: Source, environ: Mapping[str, str]) -> Part:
     text = sources.decode(source, report)
     root = None if text is None else sources.parse(text, report)
     value = None if root is None else to_plain(root, environ, report, sources.reread)
+    note_secrets(value, (), report)
     warn_respelled(report)
     top = _top(value, report, is_file=source.path is not None)
     return Part(top, report, is_broken=bool(report.faults) and not isinstance(value, dict))

@@ -25,6 +25,7 @@ from llamaswap.config.document import (
     Timestamp,
     path_text,
 )
+from llamaswap.config.redaction import secret_depth
 from llamaswap.config.spelling import kind_at
 
 _SETTINGS: KeyPath = ("routing", "router", "settings")
@@ -139,13 +140,14 @@ class _Step:
         before, here = _form(old, path, self.before), _form(new, path, self.here)
         hint = "write it alike in both" if old == new else "remove one of the two"
         if _kind(old) != _kind(new):
-            expected, found = _kind(old), _kind(new)
-        elif kind_at(path) in _OPEN:
+            text = f"conflict at {path_text(path)}: {{found}} here, but {{expected}} in {first}"
+            return Problem(text, _kind(old), _kind(new), hint, is_discreet=True)
+        if kind_at(path) in _OPEN and secret_depth(path) is None:
             expected, found = _shown(before), _shown(here)
         else:
             # The values themselves may be secrets, and faults reach logs and pages.
             text = f"conflict at {path_text(path)}: {{found}} is in {first}"
-            return Problem(text, f"the value in {first}", "another value", hint)
+            return Problem(text, f"the value in {first}", "another value", hint, is_discreet=True)
         text = f"conflict at {path_text(path)}: {{found}} here, but {{expected}} in {first}"
         return Problem(text, expected, found, hint)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import islice, takewhile
 from typing import Any
@@ -20,8 +20,9 @@ from attrs import define, field
 from llamaswap.config import environment, scalars, syntax
 from llamaswap.config.document import Place, Problem, Report
 from llamaswap.config.files import Source
+from llamaswap.config.lines import Lines
 from llamaswap.config.nodes import MAX_DEPTH, Alias, Items, Node, Scalar, Table
-from llamaswap.config.syntax import Spot
+from llamaswap.config.redaction import words_of
 
 # The C parser is twenty times as fast and takes tabs where the reference does. The
 # other one, for systems without it, finds a mapping in ``[a:, b]`` (see `_final_colon`).
@@ -54,9 +55,10 @@ def decode(source: Source, report: Report) -> str | None:
     try:
         return raw.decode(_encoding(raw))
     except UnicodeDecodeError as exc:
-        place = _place(raw[: exc.start].decode(exc.encoding, "replace"))
+        before = raw[: exc.start].decode(exc.encoding, "replace")
         text, found = "YAML parse error: this is not valid {expected}", f"0x{raw[exc.start]:02x}"
-        report.fault((), Problem(text, exc.encoding, found, "save the file as UTF-8"), place)
+        told = Problem(text, exc.encoding, found, "save the file as UTF-8")
+        report.fault((), told, Lines.of(before).place(len(before)))
         return None
 
 
@@ -75,22 +77,24 @@ def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
 
     Every node stands ``at`` one place, if it is given.
     """
-    if bad := _FORBIDDEN.search(text := text.removeprefix("\ufeff")):
+    lines = Lines.of(text.removeprefix("\ufeff"))
+    report.secret_places.setdefault(report.file, lines.is_secret)
+    report.secrets.update(words_of(lines.text, lines.secrets))
+    if bad := _FORBIDDEN.search(lines.text):
         found = f"U+{ord(bad[0]):04X}"
-        told = Problem("YAML parse error: control character {found}", "text", found)
-        report.fault((), told, _place(text[: bad.start()]))
+        told = Problem(
+            "YAML parse error: control character {found}", "text", found, is_discreet=True
+        )
+        report.fault((), told, lines.place(bad.start()))
         return None
-    composer = _Composer(_events(text), at)
+    composer = _Composer(_events(lines.text), lines, at)
     try:
         root = composer.document()
-        rest = composer.rest(text)
+        rest = composer.rest()
     except _BrokenError as exc:
         report.fault((), exc.problem, exc.place)
     except yaml.MarkedYAMLError as exc:
-        mark = exc.problem_mark
-        spot = Spot.at(text, mark.line, mark.column) if mark else None
-        told = syntax.complaint(exc.context or "", exc.problem or "", spot)
-        report.fault((), told, _place_of_error(exc, composer.opened))
+        report.fault((), *_complaint(exc, composer))
     except (yaml.YAMLError, ValueError, OverflowError) as exc:
         # The library lets what an escape or a tag decodes to slip through raw.
         report.fault((), Problem(syntax.SENTENCE, "a text in YAML", detail=str(exc)))
@@ -174,24 +178,15 @@ def _encoding(raw: bytes) -> str:
     return "utf-16" if is_utf16 else "utf-8"
 
 
-def _place(before: str) -> Place:
-    """Return the place that follows the text ``before`` it."""
-    lines = re.split("\r\n|\r|\n", before)
-    return Place(len(lines), len(lines[-1]) + 1)
-
-
-def _place_of_error(exc: yaml.MarkedYAMLError, opened: Sequence[Place]) -> Place | None:
-    """Return where a person would look: what was not closed on its line is told where it opens."""
+def _complaint(exc: yaml.MarkedYAMLError, composer: _Composer) -> tuple[Problem, Place | None]:
+    context, problem = exc.context or "", exc.problem or ""
     mark = exc.problem_mark or exc.context_mark
-    if mark and opened and opened[-1].line <= mark.line:
-        return opened[-1]
-    if exc.context_mark and "quoted scalar" in (exc.context or ""):
-        mark = exc.context_mark
-    return _place_at(mark) if mark else None
-
-
-def _place_at(mark: Any) -> Place:
-    return Place(mark.line + 1, mark.column + 1)
+    if mark is None:
+        return syntax.complaint(context, problem, None), None
+    begun = None if exc.context_mark is None else exc.context_mark.index
+    bracket = composer.opened[-1] if composer.opened else None
+    halt = syntax.Halt(context, problem, mark.index, begun, composer.last, bracket)
+    return syntax.located(composer.lines, halt)
 
 
 @define
@@ -199,6 +194,7 @@ class _Composer:
     """Builds nodes from events: the part of the library that recurses without limit."""
 
     _events: Iterator[Any]  # the types of events have no attributes
+    lines: Lines
     _at: Place | None = None
     _end: Any = field(default=None, init=False)
     """Says how the first document ends."""
@@ -211,6 +207,9 @@ class _Composer:
     opened: list[Place] = field(factory=list[Place], init=False)
     """Where the brackets and braces stand that are still open, the innermost last."""
 
+    last: tuple[int, int] = field(default=(0, 0), init=False)
+    """Where the last single value stands."""
+
     def document(self) -> Node | None:
         """Return the first document; ``None``: there is none."""
         next(self._events)  # the stream begins
@@ -220,8 +219,8 @@ class _Composer:
         self._end = next(self._events)
         return root
 
-    def rest(self, text: str) -> tuple[str | Problem, Place] | None:
-        """Return what is wrong with what follows the first document of ``text``, and where.
+    def rest(self) -> tuple[str | Problem, Place] | None:
+        """Return what is wrong with what follows the first document, and where.
 
         It is only told, as nobody reads it. But what ``---`` or ``...`` does not part from the
         document was meant to be in it, and is refused where it is not even YAML, as there.
@@ -230,15 +229,15 @@ class _Composer:
             start = next(self._events, None)
         except yaml.MarkedYAMLError as exc:
             if self._end.explicit:
-                return syntax.BEHIND_DOTS, _place_at(exc.problem_mark)
+                return syntax.BEHIND_DOTS, self._place(exc.problem_mark)
             mark = self._end.end_mark
-            told = syntax.behind(Spot.at(text, mark.line, mark.column))
-            if _is_garbled(text[mark.index :]):
-                raise _BrokenError(told, _place_at(mark)) from exc
-            return told, _place_at(mark)
+            told = syntax.behind(syntax.Spot.at(self.lines, self._place(mark)))
+            if _is_garbled(self.lines.text[mark.index :]):
+                raise _BrokenError(told, self._place(mark)) from exc
+            return told, self._place(mark)
         if not isinstance(start, yaml.DocumentStartEvent) or self._is_empty():
             return None
-        return syntax.BEHIND_DASHES, _place_at(start.start_mark)
+        return syntax.BEHIND_DASHES, self._place(start.start_mark)
 
     def _is_empty(self) -> bool:
         """Say whether nothing is in the document that has just begun."""
@@ -249,7 +248,7 @@ class _Composer:
         return isinstance(first, yaml.ScalarEvent) and not first.value
 
     def _node(self, event: Any, depth: int) -> Node:
-        place = self._at or _place_at(event.start_mark)
+        place = self._at or self._place(event.start_mark)
         if depth > MAX_DEPTH:
             message = "YAML parse error: lists and mappings are nested {found} levels deep"
             wanted, found = f"at most {MAX_DEPTH}", f"more than {MAX_DEPTH}"
@@ -272,6 +271,7 @@ class _Composer:
                 children = tuple(self._children(yaml.MappingEndEvent, depth))
             pairs = tuple(zip(children[::2], children[1::2], strict=True))
             return Table(pairs, place, is_flow=bool(event.flow_style))
+        self.last = event.start_mark.index, event.end_mark.index
         # A bare ``!`` says nothing, in the reference.
         tag = None if event.tag == "!" else event.tag
         return Scalar(
@@ -295,6 +295,9 @@ class _Composer:
     def _children(self, end: type[object], depth: int) -> Iterator[Node]:
         while not isinstance(event := next(self._events), end):
             yield self._node(event, depth + 1)
+
+    def _place(self, mark: Any) -> Place:
+        return self.lines.place(mark.index)
 
     def _anchored(self, name: str | None, place: Place) -> Node:
         if name not in self._anchors:

@@ -14,6 +14,7 @@ from attrs import has
 
 from llamaswap.config.document import KeyPath, Problem, Report
 from llamaswap.config.fields import keys_of
+from llamaswap.config.redaction import secret_depth
 from llamaswap.config.schema import Config
 
 
@@ -21,12 +22,11 @@ def warn_respelled(report: Report) -> None:
     """Warn of the re-spelled values that stand where the schema has a text."""
     for path, (spelled, text) in report.spellings.items():
         if kind_at(path) is str:
-            report.warn(
-                path,
-                Problem(
-                    f"{{found}} is read as {text!r}", "", spelled, "quote it to keep it as it is"
-                ),
-            )
+            hint = "quote it to keep it as it is"
+            told = Problem("{found} is read as {detail}", "", spelled, hint, detail=repr(text))
+            if secret_depth(path) is not None:
+                told = Problem("the number is read as another text", suggestion=hint)
+            report.warn(path, told)
 
 
 def kind_at(path: KeyPath) -> Any:

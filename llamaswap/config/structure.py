@@ -104,10 +104,8 @@ def _faults(exc: Exception) -> Iterator[tuple[KeyPath, Problem]]:
         for note in getattr(inner, "__notes__", ()):
             info = known[note.name] if isinstance(note, AttributeValidationNote) else None
             step: Any = note.index if info is None else info.name
-            is_secret = info is not None and info.key.secret
             for below, problem in _faults(inner):
-                shown = Problem("expected {expected}", problem.expected) if is_secret else problem
-                yield (step, *below), shown
+                yield (step, *below), problem
 
 
 def _hook(convert: Callable[[Plain], Any]) -> Hook:

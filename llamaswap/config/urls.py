@@ -14,7 +14,7 @@ import re
 from attrs import evolve, frozen
 
 from llamaswap.config.document import KeyPath, Problem, Report
-from llamaswap.config.masking import MASK
+from llamaswap.config.redaction import MASK, hidden
 
 MAX_PORT = 65535
 
@@ -206,5 +206,5 @@ def _hint(url: str) -> str:
 
 
 def _shown(url: str) -> str:
-    """Return ``url`` without its password, also where that is no URL."""
-    return _PASSWORD.sub(MASK, url)
+    """Return ``url`` without its password and its query, also where that is no URL."""
+    return hidden(_PASSWORD.sub(MASK, url))

@@ -54,8 +54,32 @@ def test_a_line_that_shows_nothing_is_left_out(file: str, line: int) -> None:
     assert len(told(Fault("a", "no", file, line, 1)).splitlines()) == 1
 
 
-def test_a_line_with_a_secret_is_left_out(file: str) -> None:
-    assert len(told(Fault("apiKeys[0]", "no", file, 1, 1)).splitlines()) == 1
+def test_a_line_is_shown_without_its_secret_and_the_caret_moves(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("{apiKey: sk-12345678, models: x}\napiKeys:\n  - 'sk-1' sk-2\n")
+
+    assert told(Fault("models", "no", str(path), 1, 23)).splitlines()[1:] == [
+        "    1 | {apiKey: ***, models: x}",
+        "      |               ^",
+    ]
+    assert told(Fault("", "no", str(path), 3, 12)).splitlines()[1:] == [
+        "    3 |   ***",
+        "      |   ^",
+    ]
+
+
+def test_the_caret_stands_below_its_character_on_a_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("日本: e\u0301 x\n", "utf-8")
+
+    assert told(Fault("", "no", str(path), 1, 8)).splitlines()[2] == "      | " + " " * 8 + "^"
+
+
+def test_lines_are_counted_as_in_an_editor(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes("# a\u2028b\x85c\r\nx: 1\ry: 2\n".encode())
+
+    assert "3 | y: 2\n" in told(Fault("y", "no", str(path), 3, 1))
 
 
 def test_a_file_that_is_gone_or_no_text_shows_no_line(tmp_path: Path) -> None:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from llamaswap.config.document import KeyPath, Place, Problem, Report, path_text, problem_of
+from llamaswap.config.document import (
+    KeyPath,
+    Place,
+    Problem,
+    Report,
+    note_secrets,
+    path_text,
+    problem_of,
+)
 from llamaswap.errors import Fault
 
 
@@ -186,3 +194,47 @@ def test_what_stands_elsewhere_is_forgotten() -> None:
 
     assert list(report.places) == list(report.forms) == [("ab",)]
     assert report.merged == report.folded == {("ab",)}
+
+
+@pytest.mark.parametrize(
+    ("problem", "sentence"),
+    [
+        (Problem(expected="text", found="'x'"), "expected text, found ***"),
+        (Problem(expected="text", found="a list"), "expected text, found a list"),
+        (Problem(expected="text", found="12", is_discreet=True), "expected text, found 12"),
+        (Problem("odd: {found}", found="${a}"), "odd: ${a}"),
+        (Problem("{found}: {detail}", found="${a}", detail="x"), "***: ***"),
+        (Problem("odd"), "odd"),
+        (Problem("odd", suggestion="put [ ] around it"), "odd; put [ ] around it"),
+        (Problem("odd", suggestion="did you mean 'x'?"), "odd"),
+    ],
+)
+def test_what_may_repeat_a_secret_is_left_out(problem: Problem, sentence: str) -> None:
+    assert str(problem.hidden()) == sentence
+
+
+def test_a_secret_is_not_told_whoever_finds_what_is_wrong() -> None:
+    report = Report("a")
+    report.secret_places["a"] = lambda place: place.line == 2
+    note_secrets({"apiKeys": ["abcd", "abc", "${k}", 12345], "x": "efgh"}, (), report)
+    odd = Problem("odd {found}", found="'x'")
+
+    report.fault(("apiKeys",), Problem("odd {found}", found="'apiKeys'"))
+    report.fault(("apiKeys", 0), odd)
+    report.fault(("token", "x"), Problem("odd {found}", found="'x'"))
+    report.fault(("x",), odd, Place(2, 1))
+    report.fault(("HF_TOKEN=x", 0), Problem("odd {found}", found="'abcd efgh abc' ${k} 12345"))
+    whole = Report()
+    whole.take_over(report, lambda path: path)
+    whole.fault(("x",), Problem("odd {found}", found="'abcd'"))
+    whole.fault(("y",), odd, Place(2, 2, "a"))
+
+    assert [f"{fault.path}: {fault.message}" for fault in whole.faults] == [
+        "x: odd '***'",
+        "apiKeys: odd 'apiKeys'",
+        "apiKeys[0]: odd ***",
+        "token.***: odd ***",
+        "HF_TOKEN=***[0]: odd '*** efgh abc' ${k} 12345",
+        "x: odd ***",
+        "y: odd ***",
+    ]

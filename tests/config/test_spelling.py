@@ -23,6 +23,9 @@ MODEL = "models: {m: {cmd: 's ${PORT}', "
         ],
         MODEL + "name: 1.1, description: '1.10', aliases: [.inf, x, 16:9]}}": [],
         MODEL + "ttl: 0x10, metadata: {a: 1.10}, filters: {setParams: {b: 0o7}}}}": [],
+        MODEL + "}}\napiKeys: [007]": [
+            "apiKeys[0]: the number is read as another text; quote it to keep it as it is"
+        ],
         MODEL + "}}\nmacros: {a: 1.10}\nx-y: [1.10]\nstartPort: 5_800": [],
         MODEL + "}}\nhooks: {on_startup: {preload: []}}\nselectors: ~\nmodls: {a: 1.10}": [
             "modls: unknown key 'modls', did you mean 'models'?"

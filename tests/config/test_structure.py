@@ -116,8 +116,8 @@ def test_secret_of_a_wrong_kind_is_not_repeated() -> None:
     structure(PeerConfig, {"apiKey": ["hush"]}, ("peers", "p"), report)
 
     assert [str(fault) for fault in report.faults] == [
-        "apiKeys: expected a list of texts",
-        "peers.p.apiKey: expected text",
+        "apiKeys: expected a list of texts, found ***; put [ ] around it",
+        "peers.p.apiKey: expected text, found a list",
     ]
 
 

@@ -1,7 +1,11 @@
 """What a parser complains of, in the words of a file's author; both parsers' words."""
 
 import pytest
+import yaml
 
+from llamaswap.config import sources
+from llamaswap.config.document import Place, Report
+from llamaswap.config.lines import Lines
 from llamaswap.config.syntax import Spot, behind, complaint, unknown_anchor
 
 BLOCK = "while parsing a block mapping"
@@ -16,6 +20,12 @@ WHOLE = "put quotes around all of the value"
 BEGINS = "put quotes around a text that begins so"
 BACKSLASH = r"write \\ for a backslash, or use single quotes"
 TABS = "indent with blanks, not with tabs"
+
+
+def spot(text: str, line: int, column: int) -> Spot:
+    """Return the one at a place whose numbers are counted from 0."""
+    return Spot.at(Lines.of(text), Place(line + 1, column + 1))
+
 
 # The file, where the parser has stopped, what it says; what was expected, found and suggested.
 Case = tuple[str, tuple[int, int], tuple[str, str], tuple[str, str, str]]
@@ -68,7 +78,7 @@ COMPLAINTS: dict[str, Case] = {
         'a: "C:\\models"',
         (0, 6),
         ("while parsing a quoted scalar", "found unknown escape character"),
-        (r"an escape like \n", r"'\models'", BACKSLASH),
+        (r"an escape like \n", r"'\m'", BACKSLASH),
     ),
     "an escape, the other parser": (
         'a: "\\x4"',
@@ -148,7 +158,7 @@ COMPLAINTS: dict[str, Case] = {
     ),
     "nothing behind a bracket": (
         "a: [",
-        (1, 0),
+        (0, 4),
         ("while parsing a flow node", "did not find expected node content"),
         ("a value", "the end of the file", "close what is open"),
     ),
@@ -182,11 +192,11 @@ COMPLAINTS: dict[str, Case] = {
         ("while parsing a node", "found undefined tag handle"),
         ("a tag that is known", "'!b!c'", BEGINS),
     ),
-    "what nobody can advise on": (
-        "a: |3x\n b",
+    "a text behind the mark of a text": (
+        "a: | x\n",
         (0, 5),
         ("while scanning a block scalar", "did not find expected comment or line break"),
-        ("comment or line break", "'x'", ""),
+        ("comment or line break", "'x'", "begin the text on the line below, indented"),
     ),
     "nothing more on the line": (
         "%FOO \n---\na",
@@ -201,13 +211,112 @@ COMPLAINTS: dict[str, Case] = {
 def test_a_complaint_has_parts(
     text: str, at: tuple[int, int], said: tuple[str, str], parts: tuple[str, str, str]
 ) -> None:
-    told = complaint(*said, Spot.at(text, *at))
+    told = complaint(*said, spot(text, *at))
 
     assert (told.expected, told.found, told.suggestion) == parts
 
 
+# The file, where a person is sent, what is told: expected, found, suggested.
+Found = tuple[str, tuple[int, int], tuple[str, str, str]]
+QUOTE = "the quote that closes the text"
+OPENS = "close the quote that opens here"
+KEY = "': ' behind a key"
+PUT_COLON = "put ': ' between the key and its value"
+INDENT = "indent the text that begins here deeper than its key"
+LOCATED: dict[str, Found] = {
+    "a quote that the next one closes": (
+        'm:\n  a: "s\n  name: x\n  b: "y"\n',
+        (2, 6),
+        (QUOTE, "'y'", f"{OPENS}: it was read up to line 4"),
+    ),
+    "the same in one line": ('{a: "x, c: "y"}', (1, 5), (QUOTE, "'y'", OPENS)),
+    "the same in a list": ('["x, "y"]', (1, 2), (QUOTE, "'y'", OPENS)),
+    "a text in two lines": (
+        'a: "x\n  y" z',
+        (2, 6),
+        ("a key like those above", "'z'", WHOLE),
+    ),
+    "a single quote in a text": (
+        "a: 'it's'",
+        (1, 8),
+        ("a key like those above", "'s'", "write '' for a ' inside of single quotes"),
+    ),
+    "double quotes in a text": (
+        'a: "say "hi""',
+        (1, 10),
+        ("a key like those above", "'hi'", 'write \\" for a " inside of double quotes'),
+    ),
+    "a text behind a quoted one": ("a: 'x'y", (1, 7), ("a key like those above", "'y'", WHOLE)),
+    "a path behind a quoted text": (
+        "a: '${A}'/x'",
+        (1, 10),
+        ("a key like those above", "'/x'", WHOLE),
+    ),
+    "a key without a colon": ("a: 1\nttl 5\nb: 2", (2, 1), (KEY, "'ttl'", PUT_COLON)),
+    "the last key without a colon": ("a: 1\nttl 5\n\n", (2, 1), (KEY, "'ttl'", PUT_COLON)),
+    "the first key without a colon": ("a:\n  ttl 5\n  b: 2", (2, 3), (KEY, "'ttl'", PUT_COLON)),
+    "an item's key without a colon": ("- ttl 5\n  b: 2", (1, 3), (KEY, "'ttl'", PUT_COLON)),
+    "no blank behind the colon": (
+        "a:\n  cmd:s\n  b: 2",
+        (2, 3),
+        (KEY, "'cmd'", "put a blank behind the ':'"),
+    ),
+    "a key below a text": ("cmd: s\n ttl: 5", (2, 5), ("the end of the value", "':'", COLON)),
+    "a text that is not indented": ("a:\n  b: |\n  x y\n  c: 1", (3, 3), (KEY, "'x'", INDENT)),
+    "an escape in brackets": (
+        'a: [\n  "C:\\models"]',
+        (2, 6),
+        (r"an escape like \n", r"'\m'", BACKSLASH),
+    ),
+    "a quote that is never closed": (
+        "a: 1\nb: 'x\nc: 2\n",
+        (2, 4),
+        (QUOTE, "the end of the file", "close the quote"),
+    ),
+    "a bracket that is closed on no line": (
+        "a: [x\nb: 1\n",
+        (1, 4),
+        ("',' or ']'", "':'", "what begins with [ ends with ]"),
+    ),
+    "a bracket that is never closed": (
+        "a: [x\n\n",
+        (1, 4),
+        ("',' or ']'", "the end of the file", "what begins with [ ends with ]"),
+    ),
+    "lines of others": ("a: '\u2028'\nb: c: d", (2, 5), ("the end of the value", "':'", COLON)),
+}
+
+
+@pytest.mark.parametrize("is_plan_b", [False, True], ids=["in C", "in Python"])
+@pytest.mark.parametrize(("text", "at", "parts"), LOCATED.values(), ids=LOCATED)
+def test_a_mistake_is_told_where_it_was_made(
+    text: str,
+    at: tuple[int, int],
+    parts: tuple[str, str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_plan_b: bool,
+) -> None:
+    if is_plan_b:
+        monkeypatch.setattr(sources, "_LOADER", yaml.Loader)
+    report = Report()
+    sources.parse(text, report)
+
+    (fault,) = report.faults
+    assert ((fault.line, fault.column), fault.found, fault.suggestion) == (at, *parts[1:])
+    if not is_plan_b:
+        assert fault.expected == parts[0]
+
+
+def test_a_secret_is_not_told() -> None:
+    told = complaint(LIST, "did not find expected ',' or ']'", spot("apiKeys: ['a' b]", 0, 14))
+
+    assert told.found == "'***'"
+    assert "found '***'" in str(told)
+
+
 def test_the_parsers_words_stay_and_what_stands_there_is_added() -> None:
-    told = complaint(LIST, "did not find expected ',' or ']'", Spot.at("[1}", 0, 2))
+    told = complaint(LIST, "did not find expected ',' or ']'", spot("[1}", 0, 2))
 
     assert str(told) == (
         "YAML parse error: while parsing a flow sequence, did not find expected ',' or ']', "
@@ -216,7 +325,7 @@ def test_the_parsers_words_stay_and_what_stands_there_is_added() -> None:
 
 
 def test_what_stands_there_is_not_said_twice() -> None:
-    told = complaint("", "found unknown directive name", Spot.at("%FOO", 0, 1))
+    told = complaint("", "found unknown directive name", spot("%FOO", 0, 1))
 
     assert str(told) == "YAML parse error: found unknown directive name"
 
@@ -229,7 +338,7 @@ def test_without_a_place_the_words_are_all() -> None:
 
 
 def test_a_long_word_is_cut() -> None:
-    assert Spot.at("x" * 100, 0, 0).found == repr("x" * 30)
+    assert spot("x" * 100, 0, 0).found == repr("x" * 30)
 
 
 ANCHORS = {
@@ -270,7 +379,7 @@ def test_an_anchor_that_stands_below() -> None:
 def test_what_stands_behind_a_document_is_told(
     text: str, column: int, found: str, suggestion: str
 ) -> None:
-    problem = behind(Spot.at(text, 0, column))
+    problem = behind(spot(text, 0, column))
 
     assert (problem.expected, problem.found) == ("the end of the file", found)
     assert problem.suggestion == suggestion
