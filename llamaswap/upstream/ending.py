@@ -1,7 +1,7 @@
 """Ends a process tree: asks, waits, kills, and takes the status last.
 
 Beside `process`, which says when, and whose shield has the deadlines. The one shield
-here lets a stop command be killed that took too long. `sweep` is the last step of
+here lets a stop command be killed that took too long, or was replaced. `sweep` is the last step of
 every way out, and the only one that reaps.
 """
 
@@ -47,20 +47,25 @@ async def ask_to_end(
       note: is told what went wrong with it.
       shield: the caller's; its deadline is moved to where all of this must be over.
     """
-    asked: tuple[str, ...] | None = None
     began = trio.current_time()
-    while not tree.has_exited():
-        supervision = in_force.supervision
-        over = began + supervision.stop_within
-        if trio.current_time() >= over:
-            return
-        shield.deadline = over + KILL_WITHIN
-        with in_force.until_replaced() as grace:
-            grace.deadline = over
-            if asked != supervision.stop_argv:
-                await _ask(tree, supervision.stop_argv, environment, note)
-                asked = supervision.stop_argv
-            await tree.wait_exit()
+
+    async def ask_by(argv: tuple[str, ...]) -> None:
+        with trio.CancelScope() as asking:
+
+            def follow() -> None:
+                asking.deadline = began + in_force.supervision.stop_within
+                shield.deadline = asking.deadline + KILL_WITHIN
+                # A command that is under way is let alone by what does not concern it.
+                if in_force.supervision.stop_argv != argv:
+                    asking.cancel()
+
+            follow()
+            with in_force.watched_by(follow):
+                await _ask(tree, argv, environment, note)
+                await tree.wait_exit()
+
+    while not tree.has_exited() and trio.current_time() < began + in_force.supervision.stop_within:
+        await ask_by(in_force.supervision.stop_argv)
 
 
 async def _ask(
@@ -119,7 +124,7 @@ async def _run_stop_command(
         await command.wait_exit()
     finally:
         if not command.has_exited():
-            note("the stop command took too long and is killed")
+            note("the stop command is killed: its time is over, or another one is in force")
         with trio.move_on_after(KILL_WITHIN, shield=True):
             status = await sweep(command)
     if status:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import trio
@@ -29,20 +29,25 @@ class InForce:
     """The `Supervision` that is in force for one process."""
 
     supervision: Supervision
-    _until_replaced: set[trio.CancelScope] = field(factory=set[trio.CancelScope], init=False)
+    _watchers: set[Callable[[], object]] = field(factory=set[Callable[[], object]], init=False)
 
     def replace(self, supervision: Supervision) -> None:
         """Put another one in force."""
         self.supervision = supervision
-        for scope in self._until_replaced:
-            scope.cancel()
+        for tell in tuple(self._watchers):
+            tell()
+
+    @contextmanager
+    def watched_by(self, tell: Callable[[], object]) -> Generator[None, None, None]:
+        """Tell of another one that is put in force during the block."""
+        self._watchers.add(tell)
+        try:
+            yield
+        finally:
+            self._watchers.discard(tell)
 
     @contextmanager
     def until_replaced(self) -> Generator[trio.CancelScope, None, None]:
         """Cancel the block when another one is put in force."""
-        with trio.CancelScope() as scope:
-            self._until_replaced.add(scope)
-            try:
-                yield scope
-            finally:
-                self._until_replaced.discard(scope)
+        with trio.CancelScope() as scope, self.watched_by(scope.cancel):
+            yield scope

@@ -3,10 +3,12 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import trio
 from attrs import evolve
+from trio.testing import wait_all_tasks_blocked
 
 from llamaswap.upstream.ending import describe_exit
 from llamaswap.upstream.supervision import Supervision
@@ -79,7 +81,8 @@ async def test_a_stop_command_that_hangs_is_killed_with_the_model_after_the_grac
         began = time.monotonic()
 
     assert 0.2 <= time.monotonic() - began < 2
-    assert run.text.endswith("[llama-swap] the stop command took too long and is killed\n")
+    note = "the stop command is killed: its time is over, or another one is in force"
+    assert run.text.endswith(f"[llama-swap] {note}\n")
 
 
 async def test_a_stop_command_may_clean_up_after_the_model_has_ended() -> None:
@@ -121,6 +124,32 @@ async def test_what_is_put_in_force_while_a_model_stops_counts(
     assert time.monotonic() - began < 20
     assert "ending\n" in run.text
     assert "ended\n" not in run.text
+
+
+async def test_a_stop_command_under_way_is_not_run_again_for_what_does_not_concern_it(
+    tmp_path: Path,
+) -> None:
+    times, go_on = tmp_path / "times", tmp_path / "go on"
+    code = (
+        f"import os, time; open({str(times)!r}, 'a').write('x'); {TERM}\n"
+        f"while not os.path.exists({str(go_on)!r}): time.sleep(0.01)\n{KILL}"
+    )
+    first = stopped_by(code)
+
+    async def change(run: Run) -> None:
+        await run.prints("ending")
+        run.in_force.replace(first)
+        run.in_force.replace(evolve(first, ready_within=1, stop_within=20))
+        await wait_all_tasks_blocked()
+        go_on.touch()
+
+    server = fake("--slow-sigterm", "60")
+    async with trio.open_nursery() as nursery, running(server, None, first) as run:
+        await run.prints("up ready")
+        nursery.start_soon(change, run)
+
+    assert times.read_text() == "x"
+    assert "llama-swap" not in run.text
 
 
 async def replace_when_it_ends(run: Run, supervision: Supervision) -> None:
