@@ -6,8 +6,8 @@ import pytest
 
 from llamaswap.config.document import Plain
 from llamaswap.config.masking import masked, secrets_of
-from llamaswap.config.schema import Config, ModelConfig
-from llamaswap.config.sections import PeerConfig
+from llamaswap.config.schema import Config, FiltersConfig, ModelConfig
+from llamaswap.config.sections import PeerConfig, PeerFiltersConfig
 from llamaswap.policy.rules import ModelId
 
 
@@ -19,6 +19,19 @@ def test_keys_are_secrets() -> None:
     peers = {"p": PeerConfig(api_key="theirs"), "q": PeerConfig()}
 
     assert secrets_of(Config(api_keys=("ours",), peers=peers)) == {"ours", "theirs"}
+
+
+def test_what_is_called_like_a_secret_in_free_mappings_is_one() -> None:
+    model = ModelConfig(
+        metadata={"token": "one", "a": {"api_key": "two", "max_tokens": "x"}, "key": 5},
+        filters=FiltersConfig(
+            set_params={"a.password": "three"}, set_params_by_id={"m:x": {"secret": "four"}}
+        ),
+    )
+    peers = {"p": PeerConfig(filters=PeerFiltersConfig(set_params={"api_key": "five"}))}
+    config = Config(peers=peers, models={ModelId("m"): model})
+
+    assert secrets_of(config) == {"one", "two", "three", "four", "five"}
 
 
 def test_passwords_in_urls_are_secrets() -> None:
