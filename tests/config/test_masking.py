@@ -93,6 +93,7 @@ def test_variables_that_are_called_like_secrets_are(entry: str, secrets: set[str
         ("x --api-key", set[str]()),
         ("x --monkey s", set[str]()),
         ("docker run -e HF_TOKEN=s i", {"s"}),
+        ("docker run -e HF_HOME=s i", set[str]()),
         ("docker run --env=HF_TOKEN=s i", {"s"}),
         ("docker run -eHF_TOKEN=s i", {"s"}),
         ("env HF_TOKEN=s=t x", {"s=t"}),
