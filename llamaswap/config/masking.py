@@ -23,6 +23,9 @@ _IN_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://[^\s/?#@:]*:([^\s/?#@]+)@")
 _IN_QUERY = re.compile(r"[?&]([\w-]+)=([^\s&#\"']+)")
 _IN_HEADER = re.compile(r"(?i)\bauthorization:\s*\w+\s+([^\s\"']+)")
 
+_VARIABLE = re.compile(r"^(?:--[\w-]+=|-e)?([A-Za-z_]\w*)=(.*)", re.DOTALL)
+"""As it is given to a container: ``-e NAME=value``, ``--env=NAME=value``."""
+
 
 def secrets_of(config: Config) -> frozenset[str]:
     """Return the texts that nobody is shown unless they ask for them."""
@@ -50,11 +53,18 @@ def _secrets_of_model(model: ModelConfig) -> Iterator[str]:
     yield from _in_named(model.metadata)
     yield from _in_filters(model.filters)
     for command in (model.cmd, model.cmd_stop):
-        words = split_command(command)
-        for word, following in zip(words, (*words[1:], ""), strict=False):
-            option, given, value = word.partition("=")
-            if word.startswith("-") and is_secret_name(option.lstrip("-")):
-                yield value if given else following
+        yield from _in_command(command)
+
+
+def _in_command(command: str) -> Iterator[str]:
+    words = split_command(command)
+    for word, following in zip(words, (*words[1:], ""), strict=False):
+        option, given, value = word.partition("=")
+        if word.startswith("-") and is_secret_name(option.lstrip("-")):
+            yield value if given else following
+        for name, variable in _VARIABLE.findall(word):
+            if is_secret_name(name):
+                yield variable
 
 
 def _in_filters(filters: FiltersConfig | PeerFiltersConfig) -> Iterator[str]:

@@ -181,6 +181,8 @@ def _refuse(model: dict[str, Plain], path: KeyPath, report: Report) -> None:
     for place, name in (*left_over(model, path), *_left_in_names(model, path)):
         if name != "PORT":
             continue
+        if place[: len(path) + 1] == (*path, "cmd"):
+            continue  # A list, which is told of when it is read as a command.
         if not is_known or report.is_told(place):
             report.taint(place)
         elif place == (*path, "proxy"):

@@ -46,11 +46,14 @@ _FOLLOWS = re.compile(r"[\"']?(?:[ \t]*[=,]\s*|\s+(?:- +)?(?![\w.-]+:\s))(?=\S)"
 _BLANKS = re.compile(r"([ \t])[ \t]*(?=\S)")
 
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"?|'[^']*'?"
-_WORD = re.compile(rf"{_QUOTED}|[^\s\"']*[^\s\"',\]}}]", re.DOTALL)
+_IN_PLACE = r"\$\{[^{}\s]+\}"
+"""Refers to a macro: its braces close nothing else."""
+_WORD = re.compile(rf"{_QUOTED}|(?>{_IN_PLACE}|[^\s\"'])*(?:{_IN_PLACE}|[^\s\"',\]}}])", re.DOTALL)
 _TO_QUOTE = {quote: re.compile(rf"[^{quote}\n]*") for quote in ('"', "'")}
 _TO_COMMA = re.compile(
     r"""(?:
       "(?:[^"\\\n]|\\.)*" | '[^'\n]*' | ["'].*
+    | \$\{[^{}\s]+\}
     | [^,\]}\n"']
     | [,\]}]+(?=[^\s,\]}])(?!["'][\w.-]+["'][ \t]*:|[\w.-]+:\s)  # somebody has forgotten the quotes
     | \n(?![ \t]*["']?[\w.-]+["']?:)
@@ -76,7 +79,7 @@ _PROXY_QUERY = re.compile(r"\bproxy[\"']?:[^\n?]{0,500}\?([^\n]*)")
 _BEARER = re.compile(r"(?i:\bbearer)[ \t]+([^\s\"']+)")
 _QUERY = re.compile(r"//[^\s?\"'#]{0,500}\?([^\s\"'#]+)")
 
-_REFERENCE = re.compile(r"\$\{([^}\s]+)\}")
+_REFERENCE = re.compile(r"\$\{([^{}\s]+)\}")
 _LETTER = re.compile(r"\w|\*\*\*")
 _LONG_WORD = re.compile(rf"[^\s,\[\]{{}}\"']{{{_LONG},}}")
 _ALIAS = re.compile(r"(?<![\w*])\*([^\s,\[\]{}\"']+)")
@@ -262,7 +265,7 @@ def _until(before: str, gap: re.Match[str]) -> re.Pattern[str]:
     """Return what a value is like that stands in the midst of a line."""
     if before.endswith(('"', "'")) and not gap[0].startswith(('"', "'")):
         return _TO_QUOTE[before[-1]]
-    if "[" in before or "{" in before:
+    if {"[", "{"} & {*_REFERENCE.sub("", before)}:
         return _TO_COMMA
     return _REST if gap[1] == ":" else _WORD
 

@@ -92,6 +92,12 @@ def test_variables_that_are_called_like_secrets_are(entry: str, secrets: set[str
         ("x --api-key-file s", set[str]()),
         ("x --api-key", set[str]()),
         ("x --monkey s", set[str]()),
+        ("docker run -e HF_TOKEN=s i", {"s"}),
+        ("docker run -e HF_HOME=s i", set[str]()),
+        ("docker run --env=HF_TOKEN=s i", {"s"}),
+        ("docker run -eHF_TOKEN=s i", {"s"}),
+        ("env HF_TOKEN=s=t x", {"s=t"}),
+        ("x --override-kv tokenizer.ggml.add_bos_token=bool:false", set[str]()),
     ],
 )
 def test_arguments_behind_options_that_are_called_like_secrets_are(

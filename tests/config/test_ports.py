@@ -92,6 +92,15 @@ def test_command_that_cannot_be_read_is_fault_enough() -> None:
     assert report.is_tainted(("models", "n", "proxy"))
 
 
+def test_command_that_is_a_list_with_a_port_is_left_to_who_reads_commands() -> None:
+    report = Report()
+
+    Ports(5800).fill({"cmd": ["s", "${PORT}"]}, M, report)
+
+    assert report.faults == ()
+    assert not report.is_tainted((*M, "cmd"))
+
+
 def test_port_after_the_last_is_told_of_a_command_that_alone_has_it() -> None:
     report = Report()
     ports = Ports(65535)

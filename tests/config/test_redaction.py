@@ -130,6 +130,9 @@ SHOWN = {
     "an anchor in braces": ("{x: &k sk-7, apiKeys: *k}", "{x: &k ***, apiKeys: ***}"),
     "a macro": ("macros:\n  k: s\napiKey: ${k}", "macros:\n  k: ***\napiKey: ${k}"),
     "a macro of a macro": ("k: s\nl: x${k}\ntoken: ${l}", "k: ***\nl: ***\ntoken: ${l}"),
+    "a macro in a command": ("k: s\nl: x -e A_KEY=${k} y", "k: ***\nl: x -e A_KEY=${k} y"),
+    "a command with a port": ("x: s ${PORT} -e A_KEY=a b", "x: s ${PORT} -e A_KEY=*** b"),
+    "a macro in braces": ("{apiKey: ${k}, ttl: 5}", "{apiKey: ${k}, ttl: 5}"),
     "a reference": ("apiKey: ${env.KEY}", "apiKey: ${env.KEY}"),
     "a reference to nothing": ("apiKey: ${}", "apiKey: ***"),
     "a model": ("models:\n  # x\n\n  my-key:\n    a: 5", "models:\n  # x\n\n  my-key:\n    a: 5"),
@@ -157,6 +160,11 @@ def test_a_column_moves_with_what_is_hidden(column: int, moved: int) -> None:
     shown = hidden_line(line, 5, secrets_in(text), column)
 
     assert shown == ("{apiKey: ***, a: b}", moved)
+
+
+def test_many_references_that_are_never_closed_are_looked_at_once() -> None:
+    # A look at all that follows, from each of them, would take minutes.
+    assert hidden("apiKey: " + "${" * 50_000) == "apiKey: ***"
 
 
 def test_of_a_long_secret_each_line_is_hidden() -> None:
