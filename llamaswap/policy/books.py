@@ -203,14 +203,14 @@ class Books:
     def promise(self, place: Place, evict: frozenset[ModelId]) -> Swap:
         """Begin a swap."""
         self.effort += QUESTIONS_PER_BEGIN * self.fleet.evictions.effort
-        swap = Swap(place, evict, set(self._obstructing(place, evict)))
+        swap = Swap(place, evict, set(self.obstructing(place, evict)))
         self.swaps[place.model] = swap
         for victim in evict:
             self.ousted.setdefault(victim, {})[place.model] = swap
         self._recount(place)
         return swap
 
-    def _obstructing(self, place: Place, evict: frozenset[ModelId]) -> frozenset[ModelId]:
+    def obstructing(self, place: Place, evict: frozenset[ModelId]) -> frozenset[ModelId]:
         """Return those of ``evict`` that must be gone before ``place`` may start.
 
         One that leaves anyway, for somebody else, may take its time if both may run

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from llamaswap.policy.books import Books
 from llamaswap.policy.messages import (
@@ -53,11 +53,20 @@ def explain(books: Books, ticket: Ticket, wanted: ModelId | Selection, now: floa
     forecast = Forecast(books, now)
     verdict, estimate = forecast.of_another(place)
     outcome, reason = _outcome(verdict)
-    choices: tuple[Choice, ...] = ()
+    return Explanation(ticket, model, outcome, reason, estimate, _choices(books, place, verdict))
+
+
+def _choices(books: Books, place: Place, verdict: Verdict) -> tuple[Choice, ...]:
     # Whoever had to leave for one that is being loaded has left.
-    if model not in books.swaps and not isinstance(verdict, Deny | Resume):
-        choices = books.choices(model)
-    return Explanation(ticket, model, outcome, reason, estimate, choices)
+    if place.model in books.swaps or isinstance(verdict, Deny | Resume):
+        return ()
+    choices = books.choices(place.model)
+    if not choices or not isinstance(verdict, Begin):
+        return choices
+    # Whoever leaves anyway, and may take the time for it, need not be gone.
+    made, *rejected = choices
+    evict = books.obstructing(place, frozenset(made.evict))
+    return evolve(made, evict=tuple(sorted(evict))), *rejected
 
 
 def _outcome(verdict: Verdict) -> tuple[Outcome, Reason | str]:

@@ -41,12 +41,14 @@ from tests.policy.words import (
     A,
     B,
     C,
+    D,
     ask,
     asks,
     done,
     fleet,
     hangs,
     reconfigure,
+    start,
     unload,
 )
 
@@ -270,6 +272,18 @@ def test_the_rejected_sets_of_a_matrix_are_told() -> None:
         Choice("s", "a & b", (A, B), (), 0),
         Choice("t", "a & c", (A, C), (B,), 5),
     )
+
+
+def test_who_leaves_anyway_and_may_take_the_time_is_not_evicted() -> None:
+    policy = compile_matrix({}, {}, {"s": "(a | b) & (c | d)"}, [A, B, C, D])
+    rules = Fleet({model: ModelRule(f"run {model}") for model in (A, B, C, D)}, policy)
+    scheduler = told(
+        rules, [(0, [ask(1, C)]), (1, [Ready(C)]), (1, [done(1)]), (2, [unload(9, C)])]
+    )
+    answer = explained(scheduler, A, 2)
+
+    assert (answer.outcome, answer.choices[0].evict) == (Outcome.START, ())
+    assert scheduler.handle([ask(2, A)], 2) == [start(A)]
 
 
 def test_who_would_be_refused_is_told_why() -> None:
