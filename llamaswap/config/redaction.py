@@ -153,8 +153,10 @@ def _without(line: str, end: str) -> str:
 @lru_cache(maxsize=8)
 def masking(secrets: frozenset[str]) -> Callable[[str], str]:
     """Return what puts `MASK` in place of each of ``secrets`` in a text."""
-    # Faults repeat texts as Python writes them. The longest first: one may be part of another.
-    written = secrets | {repr(secret)[1:-1] for secret in secrets}
+    # Faults repeat texts as Python writes them, and without what looks like a secret in them.
+    # The longest first: one may be part of another.
+    known = secrets | set(map(hidden, secrets))
+    written = known | {repr(secret)[1:-1] for secret in known}
     ordered = sorted(written, key=lambda secret: (-len(secret), secret))
     if not ordered:
         return str

@@ -152,6 +152,7 @@ def test_known_secrets_are_hidden_wherever_they_stand() -> None:
 
     assert hide("a sk-12345678b abc abcd") == "a ***b *** abcd"
     assert hide(repr("it's\\")) == '"***"'
+    assert masking(frozenset({":a@bcdefgh"}))(hidden(":a@bcdefgh")) == "***"
     assert masking(frozenset[str]())("abc") == "abc"
 
 
