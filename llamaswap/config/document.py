@@ -10,12 +10,21 @@ later steps leave it alone, so that one mistake is told once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
 
-from llamaswap.config.redaction import MASK, SHORTEST, hidden, masking, only_refers, secret_depth
+from llamaswap.config.redaction import (
+    MASK,
+    SHORTEST,
+    hidden,
+    masking,
+    only_refers,
+    references_of,
+    secret_depth,
+    settings_in,
+)
 from llamaswap.errors import Fault
 
 
@@ -139,17 +148,37 @@ def path_text(path: KeyPath) -> str:
 
 
 def note_secrets(value: Plain, path: KeyPath, report: Report) -> None:
-    """Tell ``report`` the secrets below ``path``, which may reach other texts by macros."""
+    """Tell ``report`` the secrets below ``path``, and the macros that hold some."""
+    secrets: list[str] = []
+    macros: dict[str | int, list[str]] = {}
+    for where, text in _texts(value, path):
+        if secret_depth(where) is not None:
+            secrets.append(text)
+            continue
+        secrets += settings_in(text)
+        if where[-2:-1] == ("macros",):
+            macros.setdefault(where[-1], []).append(text)
+    for name in report.secret_macros:
+        secrets += macros.pop(name, ())
+    while secrets:
+        text = secrets.pop()
+        if len(text) >= SHORTEST and not only_refers(text):
+            report.secrets.add(text)
+        for name in references_of(text):
+            report.secret_macros.add(name)
+            secrets += macros.pop(name, ())
+
+
+def _texts(value: Plain, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     match value:
         case dict():
             for key, item in value.items():
-                note_secrets(item, (*path, key), report)
+                yield from _texts(item, (*path, key))
         case list():
             for index, item in enumerate(value):
-                note_secrets(item, (*path, index), report)
-        case str() if secret_depth(path) is not None:
-            if len(value) >= SHORTEST and not only_refers(value):
-                report.secrets.add(value)
+                yield from _texts(item, (*path, index))
+        case str():
+            yield path, value
         case _:
             pass
 
@@ -184,10 +213,13 @@ class Report:
     secret_places: dict[str, Callable[[Place], bool]] = field(
         factory=dict[str, "Callable[[Place], bool]"], init=False
     )
-    """Which places of each file hold secrets."""
+    """Tells of each file what stands behind the name of a secret."""
 
     secrets: set[str] = field(factory=set[str], init=False)
     """What is a secret wherever it stands."""
+
+    secret_macros: set[str] = field(factory=set[str], init=False)
+    """What secrets are made of."""
 
     _faults: list[Fault] = field(factory=list[Fault], init=False)
     _warnings: list[Fault] = field(factory=list[Fault], init=False)
@@ -252,6 +284,7 @@ class Report:
         self.folded.update(moved(path) for path in part.folded)
         self.secret_places.update(part.secret_places)
         self.secrets.update(part.secrets)
+        self.secret_macros.update(part.secret_macros)
         for path in part._tainted:
             self.taint(moved(path))
         self._faults += part._faults
@@ -278,7 +311,11 @@ class Report:
     def _note(self, path: KeyPath, problem: str | Problem, place: Place | None) -> Fault:
         known = Problem.told(problem) if isinstance(problem, str) else problem
         place = place or self.place_of(path) or Place(0, 0)
-        known = self._discreet(known, path, place)
+        is_hidden = secret_depth(path) is None and self._is_behind_secret(place)
+        if is_hidden and path and known.found == repr(path[-1]):
+            # A comma in a secret that has no quotes begins a key.
+            path = (*path[:-1], MASK)
+        known = known.hidden() if is_hidden else self._discreet(known, path)
         return Fault(
             path_text(self._shown(path)),
             str(known),
@@ -290,11 +327,14 @@ class Report:
             suggestion=known.suggestion,
         )
 
-    def _discreet(self, problem: Problem, path: KeyPath, place: Place) -> Problem:
+    def _is_behind_secret(self, place: Place) -> bool:
+        is_secret = self.secret_places.get(place.file or self.file)
+        return is_secret is not None and is_secret(place)
+
+    def _discreet(self, problem: Problem, path: KeyPath) -> Problem:
         """Return ``problem`` without secrets, whatever it is about."""
         depth = secret_depth(path)
-        holds_secrets = self.secret_places.get(place.file or self.file)
-        if depth is None and not (holds_secrets and holds_secrets(place)):
+        if depth is None:
             return problem.masked(self._hide)
         # What a key is called is no secret; what stands below it may be called like one.
         is_key = depth == len(path) and problem.found == repr(path[-1])

@@ -13,7 +13,7 @@ from functools import cached_property
 from attrs import frozen
 
 from llamaswap.config.document import Place
-from llamaswap.config.redaction import Secret, hidden_line, secrets_in
+from llamaswap.config.redaction import MASK, behind_name, hidden_lines
 
 _END = re.compile("\r\n|\r|\n")
 
@@ -44,19 +44,25 @@ class Lines:
         return self.starts[number - 1] if number <= len(self.starts) else len(self.text)
 
     @cached_property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The parts that are never shown; most files are never asked for them."""
-        return secrets_in(self.text)
-
-    def is_secret(self, place: Place) -> bool:
-        """Say whether a place is inside of a secret."""
-        at = self.index(place) if place.line else -1
-        return any(secret.start <= at < secret.end for secret in self.secrets)
+    def _shown(self) -> list[str]:
+        """The lines without their secrets; most files are never asked for them."""
+        return hidden_lines([self.line(number + 1) for number in range(len(self.starts))])
 
     def shown(self, place: Place) -> tuple[str, int]:
-        """Return the line of a place without secrets, and the column there, counted from 0."""
-        line, start = self.line(place.line), self.start(place.line)
-        return hidden_line(line, start, self.secrets, max(0, place.column - 1))
+        """Return the line of a place without secrets, and the column there, counted from 0.
+
+        What stands behind something hidden is where that is.
+        """
+        if not 0 < place.line <= len(self.starts):
+            return "", 0
+        line, column = self._shown[place.line - 1], max(0, place.column - 1)
+        is_whole = line == self.line(place.line)
+        return line, column if is_whole else min(column, line.index(MASK))
+
+    def is_secret(self, place: Place) -> bool:
+        """Say whether something is called a secret in front of a place in its line."""
+        begin = behind_name(self.line(place.line))
+        return begin is not None and place.column > begin
 
     def line(self, number: int) -> str:
         """Return a line, counted from 1, without its end; nothing where there is none."""

@@ -23,7 +23,9 @@ from llamaswap.config.document import (
     Problem,
     Report,
     Timestamp,
+    note_secrets,
 )
+from llamaswap.config.redaction import secret_depth
 
 MAX_DEPTH = 100
 """Levels of nesting: ten times what a configuration has, a tenth of Python's own limit."""
@@ -199,6 +201,7 @@ class _Reading:
             if key in entries or (merges and merged):
                 first = merged.place if merges and merged else entries[key].place
                 self._repeated(key, key_node.place, (*path, key), first, borrowed=borrowed)
+                self._note_dropped(child, (*path, key), borrowed=borrowed)
             elif merges:
                 merged = child
             else:
@@ -253,6 +256,11 @@ class _Reading:
         where = str(first.line)
         told = Problem(text, "each key once", repr(key), "remove one of the two", detail=where)
         self._fault(path, told, place, borrowed=borrowed)
+
+    def _note_dropped(self, node: Node, path: KeyPath, *, borrowed: bool) -> None:
+        """Remember the secrets of what nobody reads any further."""
+        if secret_depth(path) is not None:
+            note_secrets(self.value(node, path, borrowed=borrowed), path, self.report)
 
     def _scalar(self, node: Scalar, path: KeyPath, *, borrowed: bool) -> Plain:
         text = self._text(node, path, borrowed=borrowed)

@@ -22,7 +22,7 @@ from llamaswap.config.document import Place, Problem, Report
 from llamaswap.config.files import Source
 from llamaswap.config.lines import Lines
 from llamaswap.config.nodes import MAX_DEPTH, Alias, Items, Node, Scalar, Table
-from llamaswap.config.redaction import words_of
+from llamaswap.config.redaction import MASK
 
 # The C parser is twenty times as fast and takes tabs where the reference does. The
 # other one, for systems without it, finds a mapping in ``[a:, b]`` (see `_final_colon`).
@@ -79,7 +79,6 @@ def parse(text: str, report: Report, at: Place | None = None) -> Node | None:
     """
     lines = Lines.of(text.removeprefix("\ufeff"))
     report.secret_places.setdefault(report.file, lines.is_secret)
-    report.secrets.update(words_of(lines.text, lines.secrets))
     if bad := _FORBIDDEN.search(lines.text):
         found = f"U+{ord(bad[0]):04X}"
         told = Problem(
@@ -303,7 +302,8 @@ class _Composer:
         if name not in self._anchors:
             known = [anchor for anchor in self._anchors if anchor is not None]
             told = syntax.unknown_anchor(str(name), known, self._line_below(name))
-            raise _BrokenError(told, place)
+            line, column = self.lines.shown(place)
+            raise _BrokenError(told.hidden() if line.startswith(MASK, column) else told, place)
         node = self._anchors[name]
         if node is None:
             text = "YAML parse error: the anchor {found} contains itself"

@@ -59,8 +59,8 @@ def test_a_line_is_shown_without_its_secret_and_the_caret_moves(tmp_path: Path) 
     path.write_text("{apiKey: sk-12345678, models: x}\napiKeys:\n  - 'sk-1' sk-2\n")
 
     assert told(Fault("models", "no", str(path), 1, 23)).splitlines()[1:] == [
-        "    1 | {apiKey: ***, models: x}",
-        "      |               ^",
+        "    1 | {apiKey: ***",
+        "      |          ^",
     ]
     assert told(Fault("", "no", str(path), 3, 12)).splitlines()[1:] == [
         "    3 |   ***",

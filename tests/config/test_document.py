@@ -5,6 +5,7 @@ import pytest
 from llamaswap.config.document import (
     KeyPath,
     Place,
+    Plain,
     Problem,
     Report,
     note_secrets,
@@ -235,6 +236,25 @@ def test_a_secret_is_not_told_whoever_finds_what_is_wrong() -> None:
         "apiKeys[0]: odd ***",
         "token.***: odd ***",
         "HF_TOKEN=***[0]: odd '*** efgh abc' ${k} 12345",
-        "x: odd ***",
+        "***: odd ***",
         "y: odd ***",
     ]
+
+
+def test_the_macros_of_secrets_are_secrets() -> None:
+    first, whole = Report("a"), Report()
+    note_secrets({"apiKeys": ["x${l}"]}, (), first)
+    whole.take_over(first, lambda path: path)
+    macros: Plain = {"k": "abcde", "l": "${k}+", "m": "other", "n": 5}
+
+    note_secrets({"macros": macros, "models": {"a": {"macros": {"k": "fghij"}}}}, (), whole)
+
+    assert whole.secrets == {"x${l}", "${k}+", "abcde", "fghij"}
+
+
+def test_values_of_options_are_secrets() -> None:
+    report = Report()
+
+    note_secrets({"models": {"a": {"cmd": "s --api-key sk-123456"}}}, (), report)
+
+    assert report.secrets == {"sk-123456"}

@@ -329,3 +329,9 @@ def test_whatever_parses_says_something(text: str) -> None:
 
     if root is not None:
         to_plain(root, {}, report)
+
+
+def test_a_secret_that_is_dropped_is_known() -> None:
+    _, report = _read("token: sk-1\nttl: 5\ntoken: [sk-2, '${k}']\nttl: 6")
+
+    assert (report.secrets, report.secret_macros) == ({"sk-2"}, {"k"})
