@@ -39,7 +39,7 @@ would spoil words that have nothing to do with it."""
 _OUR_NAME = re.compile(r"(?i:api[-_. ]?keys?)")
 _SAYING_SO = (
     r"(?:(?i:token|secrets?|pass(?:word|wd|phrase)s?|credentials?|authorization|bearer"
-    r"|api[-_. ]?keys?|(?<![^\W_])key)|(?<=[a-z])Key)"
+    r"|api[-_. ]?keys?|(?<![^\W_])(?:key|auth|hft))|(?<=[a-z])Key)"
 )
 _NAME = re.compile(rf".*{_SAYING_SO}", re.DOTALL)
 

@@ -70,6 +70,7 @@ def test_queries_and_headers_hold_secrets(text: str, secrets: set[str]) -> None:
     ("entry", "secrets"),
     [
         ("HF_TOKEN=s", {"s"}),
+        ("AUTH=s", {"s"}),
         ("OPENAI_API_KEY=s=t", {"s=t"}),
         ("password=s", {"s"}),
         ("MONKEY=s", set[str]()),
@@ -88,6 +89,7 @@ def test_variables_that_are_called_like_secrets_are(entry: str, secrets: set[str
         ("x --api-key s -m t", {"s"}),
         ("x --api-key=s t", {"s"}),
         ("x -hf-token s", {"s"}),
+        ("x -hft s", {"s"}),
         ("x --apikey s", {"s"}),
         ("x --api-key-file s", set[str]()),
         ("x --api-key", set[str]()),
