@@ -57,7 +57,7 @@ class ReloadListeners:
 NOBODY = ReloadListeners()
 
 _ENDED = "the router has ended"
-_UNFORESEEN = "reading it failed in a way that llamaswap did not foresee; see its log"
+_UNFORESEEN = "putting it in force failed in a way that llamaswap did not foresee; see its log"
 
 
 @define(eq=False)
@@ -289,27 +289,21 @@ class _Reloads:
     async def _put_in_force(self, config: Config | None) -> _Drain | SwapError:
         """Put ``config``, or what stands in the files, in force; it cannot be: say why."""
         try:
-            new = await self._prepare(config)
-        except ConfigError as exc:
-            self._front.faults = exc.faults
-            logger.warning("reload: the old configuration stays, because of: %s", exc)
-            return exc
-        try:
+            new = await self._read() if config is None else config
+            new = await do_aside(partial(usable, new, is_loaded=config is None))
             return await self._adopt(new)
+        except ConfigError as exc:
+            refused = exc
         except SwapError as exc:
             # The router has ended, and with it whatever could be reloaded.
             return exc
-
-    async def _prepare(self, config: Config | None) -> Config:
-        try:
-            new = await self._read() if config is None else config
-            return await do_aside(partial(usable, new, is_loaded=config is None))
-        except ConfigError:
-            raise
-        except Exception as exc:
+        except Exception:
             # Whatever stands in a file, it must not end what is served.
             logger.exception("reload: failed in a way that llamaswap did not foresee")
-            raise ConfigError((Fault("", _UNFORESEEN),)) from exc
+            refused = ConfigError((Fault("", _UNFORESEEN),))
+        self._front.faults = refused.faults
+        logger.warning("reload: the old configuration stays, because of: %s", refused)
+        return refused
 
     async def _read(self) -> Config:
         attempt = await _attempt(self._load)
@@ -322,11 +316,11 @@ class _Reloads:
         front, before, drains = self._front, self._front.snapshot.config, tuple(self._drains)
         running = await front.router.specifications()
 
-        def worked_out() -> tuple[Config, Plan, Fleet]:
+        def worked_out() -> tuple[Snapshot, Plan, Fleet]:
             new = _with_ports(before, drains, config)
-            return new, steps_to(before, new, running), fleet_of(new)
+            return Snapshot.of(new), steps_to(before, new, running), fleet_of(new)
 
-        config, steps, fleet = await do_aside(worked_out)
+        snapshot, steps, fleet = await do_aside(worked_out)
         logger.info(
             "reload: %d kept, %d replaced, %d removed, %d added",
             *(len(models) for models in (steps.keep, steps.replace, steps.remove, steps.add)),
@@ -334,7 +328,7 @@ class _Reloads:
         # Nothing may come between these lines: a request sees the names of the
         # configuration that the router will serve it by.
         ticket, settled = front.router.reconfigure(fleet)
-        front.snapshot = Snapshot.of(config)
+        front.snapshot = snapshot
         front.faults = None
         if self._preloads is not None:
             self._preloads.follow(before, steps)

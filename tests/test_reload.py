@@ -146,15 +146,16 @@ async def test_keys_that_would_do_nothing_are_a_fault_like_any_other() -> None:
         assert front.faults is not None
 
 
+@pytest.mark.parametrize("step", ["usable", "steps_to", "fleet_of"])
 async def test_what_nobody_foresaw_is_told_and_the_house_stands(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    step: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_config: Config, **_how: bool) -> Config:
+    def fail(*_: object, **_how: object) -> None:
         raise ZeroDivisionError
 
     async with opened(files(NEW).load) as (front, reloader):
         with monkeypatch.context() as patch:
-            patch.setattr("llamaswap.reload.usable", fail)
+            patch.setattr(f"llamaswap.reload.{step}", fail)
             with pytest.raises(ConfigError, match="did not foresee; see its log"):
                 await reloader.reload()
         assert front.faults is not None

@@ -1,6 +1,6 @@
 """What all steps of loading share: plain values, key paths, and the report of faults.
 
-Nothing here knows YAML or a schema. While one file is read, a report is about
+Nothing here knows a schema, or the YAML library. While one file is read, a report is about
 that file; what is merged from several has a report about all of them. A place
 belongs to a key path and is found when the fault is reported, so that no step
 carries positions around. A path that is *tainted* has been complained about;
